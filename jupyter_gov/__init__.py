@@ -1,0 +1,1 @@
+"""Governed data access for notebooks."""

@@ -1,0 +1,1 @@
+"""MAY THEY: eligibilities, grants, and the decision."""

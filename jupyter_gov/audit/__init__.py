@@ -1,0 +1,1 @@
+"""PROOF: events, the Merkle log they are leaves of, and its verification."""

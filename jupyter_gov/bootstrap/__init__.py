@@ -1,0 +1,1 @@
+"""Composition root: config → objects.  The only place that knows every room."""

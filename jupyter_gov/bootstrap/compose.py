@@ -1,0 +1,256 @@
+"""Put the gateway together, and exchange its policy while it runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from jupyter_gov.access.model import Eligibility
+from jupyter_gov.audit.events import Event
+from jupyter_gov.audit.sealing import AuditKey
+from jupyter_gov.bootstrap.check import Checked, check
+from jupyter_gov.bootstrap.keys import Keys, load_keys, private_folder
+from jupyter_gov.bootstrap.settings import PATHS, Settings
+from jupyter_gov.broker.attach import AttachDesk
+from jupyter_gov.broker.caller import Doorkeeper
+from jupyter_gov.broker.desk import GrantDesk
+from jupyter_gov.broker.end import Ender, Target
+from jupyter_gov.broker.limits import Limits
+from jupyter_gov.broker.ports import Engine, Policy
+from jupyter_gov.broker.query import QueryFlow, recover
+from jupyter_gov.broker.running import Running
+from jupyter_gov.engines.sqlite import SqliteEngine
+from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable
+from jupyter_gov.identity.attachment import Attachment
+from jupyter_gov.identity.enrolment import Enrolment
+from jupyter_gov.identity.evaluation import EvaluationIdentities
+from jupyter_gov.masking.treatments import Seals
+from jupyter_gov.store.audit_log import SqliteAuditLog
+from jupyter_gov.store.clock import ForwardClock
+from jupyter_gov.store.database import open_state
+from jupyter_gov.store.state import State
+
+
+def audit_path(state_dir: Path) -> Path:
+    """Where the log lies."""
+    return state_dir / "audit" / "log.sqlite"
+
+
+def open_log(state_dir: Path) -> SqliteAuditLog:
+    """The audit log of a state folder, in a folder of its own so that it can be a volume."""
+    private_folder(state_dir)
+    return SqliteAuditLog(private_folder(state_dir / "audit") / "log.sqlite")
+
+
+def open_store(state_dir: Path) -> State:
+    """The governance state of a state folder."""
+    return State(open_state(private_folder(state_dir) / "state.sqlite"))
+
+
+def _engine(name: str, checked: Checked, keys: Keys) -> Engine:
+    spec = checked.connections[name]
+    database = make_url(spec.url).database
+    assert database is not None  # checked
+    return SqliteEngine(spec, Path(database), keys.space(name))
+
+
+def _policy(checked: Checked, engines: Mapping[str, Engine]) -> Policy:
+    """Look at the databases: resolve ``*``, and refuse names that do not exist."""
+    problems: list[str] = []
+    catalogs = {}
+    for name, engine in engines.items():
+        try:
+            catalogs[name] = engine.catalog()
+        except DatabaseUnavailable as error:
+            problems.append(f'{PATHS["connections"]}["{name}"]: {error.message}; {error.hint}')
+            continue
+        for table, columns in checked.connections[name].tags.items():
+            where = f'{PATHS["tags"]}["{name}"]["{table}"]'
+            known = catalogs[name].tables.get(table)
+            if known is None:
+                problems.append(f"{where}: the database has no such table; remove it")
+                continue
+            missing = columns.keys() - {column.name for column in known.columns}
+            problems += [
+                f'{where}["{column}"]: the table has no such column; remove it'
+                for column in sorted(missing)
+            ]
+    eligibilities: dict[str, Eligibility] = {}
+    for name, eligibility in checked.eligibilities.items():
+        catalog = catalogs.get(eligibility.connection)
+        if catalog is None:
+            continue
+        tables = eligibility.tables
+        if tables == ("*",):
+            tables = tuple(sorted(catalog.tables))
+        for table in tables:
+            if table not in catalog.tables:
+                problems.append(
+                    f'{PATHS["eligibilities"]}["{name}"]["tables"]: the database has no table'
+                    f" {table!r}"
+                )
+        eligibilities[name] = replace(eligibility, tables=tables)
+    if problems:
+        raise ConfigInvalid(tuple(problems))
+    return Policy(
+        digest=checked.digest,
+        connections=checked.connections,
+        engines=engines,
+        eligibilities=eligibilities,
+        profiles=checked.profiles,
+        purposes=checked.purposes,
+        groups={s: frozenset(i.groups) for s, i in checked.identities.items()},
+    )
+
+
+class Gateway:
+    """The trusted side, put together.  Delivery rooms call its parts; nothing else knows all."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._checked = check(settings)
+        private_folder(settings.state_dir)
+        self._keys = load_keys(settings.state_dir)
+        engines = {n: _engine(n, self._checked, self._keys) for n in self._checked.connections}
+        self._policy = _policy(self._checked, engines)
+        self._swap = threading.Lock()
+        self.clock = ForwardClock()
+        self.store = open_store(settings.state_dir)
+        self.log = open_log(settings.state_dir)
+        self.audit_key = AuditKey(self._keys.audit)
+        self.running = Running()
+        self.limits = Limits(settings.rates)
+        self.ender = Ender(
+            self.store, self.store, self.log, self.running, self.clock,
+            settings.lifetimes.session_idle,
+        )  # fmt: skip
+        self.doorkeeper = Doorkeeper(
+            Enrolment(self.store, self.clock), self.store, self.ender, self.clock
+        )
+        self.grants = GrantDesk(self.store, self.log, self.ender, self.clock)
+        self.attach = AttachDesk(
+            Attachment(self.store, self.clock, settings.lifetimes, self._keys.code),
+            self.store, self.log, self.ender, self.clock,
+        )  # fmt: skip
+        self.identities = EvaluationIdentities(
+            self._checked.identities, settings.state_dir / "evaluation.json", self.clock
+        )
+        self.queries = QueryFlow(
+            self.doorkeeper, self.grants, self.store, self.log, self.audit_key, self.limits,
+            self.running, self.clock, lambda: self.policy, self._seals_of,
+        )  # fmt: skip
+
+    @property
+    def policy(self) -> Policy:
+        """The configuration in force."""
+        return self._policy
+
+    def _seals_of(self, grant_id: str) -> Seals:
+        return Seals(self._keys.seal_of(grant_id))
+
+    def start(self) -> None:
+        """Close what a crash left open, and record that the gateway serves.  Raises."""
+        interrupted = recover(self.log, self.clock)
+        now = self.clock()
+        self.log.append(
+            Event(kind="gateway.started", at=now, says={"interrupted_before": interrupted})
+        )
+        self.log.append(
+            Event(
+                kind="config.loaded",
+                at=now,
+                says={"policy": self._policy.digest, "lines": sorted(self._checked.lines)},
+            )
+        )
+        self.ender.end_what_is_over()
+
+    def stop(self, reason: str) -> None:
+        """End what runs; its outcomes are recorded by the threads that run it."""
+        self.ender.end(Target("everything"), reason)
+
+    def close(self, reason: str) -> None:
+        """After the last outcome."""
+        self.log.append(
+            Event(kind="gateway.stopped", at=self.clock(), says={"why": reason}), reserved=True
+        )
+        self.log.close()
+        for engine in self._policy.engines.values():
+            engine.close()
+
+    def reload(self, settings: Settings) -> list[str]:
+        """
+        Put a new configuration in force, whole or not at all.
+
+        Returns the difference.  Grants whose treatment tightened, or which the new configuration
+        no longer supports, end, and their streams are cut.  Raises ConfigInvalid; the old one
+        then stays.
+        """
+        with self._swap:
+            try:
+                checked = check(settings)
+                engines = {n: _engine(n, checked, self._keys) for n in checked.connections}
+                policy = _policy(checked, engines)
+            except ConfigInvalid as wrong:
+                self.log.append(
+                    Event(
+                        kind="config.refused",
+                        at=self.clock(),
+                        says={"problems": list(wrong.problems)},
+                    )
+                )
+                raise
+            difference = _difference(self._checked.lines, checked.lines)
+            self.log.append(
+                Event(
+                    kind="config.reloaded",
+                    at=self.clock(),
+                    says={
+                        "from": self._policy.digest,
+                        "policy": policy.digest,
+                        "difference": difference,
+                    },
+                )
+            )
+            old, self._policy, self._checked = self._policy, policy, checked
+            self.identities.identities = dict(checked.identities)
+            self.identities.generate()
+        self._cut_tightened(old, policy)
+        return difference
+
+    def _cut_tightened(self, old: Policy, new: Policy) -> None:
+        for grant in self.store.open_grants():
+            before = old.profiles.get(grant.eligibility)
+            after = new.profiles.get(grant.eligibility)
+            session = self.store.session(grant.session_id)
+            if before is None or after is None or session is None:
+                why = f"the eligibility {grant.eligibility} is gone"
+            elif changed := before.tightened(after, grant.tables):
+                why = f"the treatment of {', '.join(changed[:5])} was tightened"
+            elif grant.eligibility not in [
+                e.name
+                for e in new.of_person(
+                    grant.connection, session.principal.person, agent=session.principal.is_agent
+                )
+            ]:
+                why = f"the eligibility {grant.eligibility} no longer covers its holder"
+            elif not grant.tables <= set(new.eligibilities[grant.eligibility].tables):
+                why = f"the eligibility {grant.eligibility} covers fewer tables now"
+            else:
+                continue
+            self.ender.end(Target("grant", grant.grant_id), why)
+
+
+def _difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    said = []
+    for path in sorted(old.keys() | new.keys()):
+        if path not in new:
+            said.append(f"- {path}")
+        elif path not in old:
+            said.append(f"+ {path} = {new[path]}")
+        elif old[path] != new[path]:
+            said.append(f"~ {path} = {new[path]} (was {old[path]})")
+    return said

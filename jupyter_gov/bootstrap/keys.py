@@ -1,0 +1,70 @@
+"""The gateway's own keys: made at the first start, in files only its user may read."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_gov.errors import ConfigInvalid
+
+_NAMES = ("audit", "pseudonym", "seal", "code")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keys:
+    """32 bytes each."""
+
+    audit: bytes
+    pseudonym: bytes
+    seal: bytes
+    code: bytes
+
+    def space(self, connection: str) -> bytes:
+        """The key of a connection's pseudonym space: the same over sessions, grants and edits."""
+        return hmac.digest(self.pseudonym, b"space:" + connection.encode(), "sha256")
+
+    def seal_of(self, grant_id: str) -> bytes:
+        """64 bytes for AES-256-SIV, of one grant."""
+        return hmac.digest(self.seal, b"seal:" + grant_id.encode(), "sha512")
+
+
+def private_folder(path: Path) -> Path:
+    """Make *path* with mode 0700, or refuse one that others can enter.  Raises ConfigInvalid."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.stat()
+    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise ConfigInvalid(
+            (f"c.GovGateway.state_dir: {path} is not private; chown it to the gateway's user and"
+             " chmod 700 it",)
+        )  # fmt: skip
+    return path
+
+
+def load_keys(state_dir: Path) -> Keys:
+    """Read the keys, making those that are missing.  Raises ConfigInvalid."""
+    folder = private_folder(state_dir / "keys")
+    found = {}
+    for name in _NAMES:
+        path = folder / f"{name}.key"
+        if not path.exists():
+            fresh = path.with_suffix(f".{secrets.token_hex(4)}")
+            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as out:
+                out.write(secrets.token_bytes(32))
+                out.flush()
+                os.fsync(out.fileno())
+            try:
+                os.link(fresh, path)  # never replaces a key that another process just made
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        key = path.read_bytes()
+        if len(key) != 32:
+            raise ConfigInvalid((f"{path} does not hold 32 bytes; restore it from your backup",))
+        found[name] = key
+    return Keys(**found)

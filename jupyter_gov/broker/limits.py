@@ -1,0 +1,75 @@
+"""Admission: so that one hostile kernel cannot stop the hospital."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jupyter_gov.errors import Busy
+
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Limits of one gateway."""
+
+    per_kernel: int = 4
+    """Statements at the same time, streams that are being read included."""
+    per_principal: int = 8
+    everyone: int = 64
+    per_second: float = 20.0
+    """Requests of one kernel, averaged; bursts may be three times as many."""
+
+
+class Limits:
+    """Counts what runs, and how fast each kernel asks."""
+
+    def __init__(self, rates: Rates) -> None:
+        self._rates = rates
+        self._lock = threading.Lock()
+        self._running: dict[str, int] = {}
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def pace(self, key: str) -> None:
+        """Take one token of *key*'s bucket.  Raises Busy."""
+        burst = 3 * self._rates.per_second
+        now = time.monotonic()
+        with self._lock:
+            tokens, last = self._buckets.pop(key, (burst, now))
+            tokens = min(burst, tokens + (now - last) * self._rates.per_second)
+            self._buckets[key] = (max(tokens - 1, 0.0), now)
+            while len(self._buckets) > _REMEMBERED:
+                self._buckets.popitem(last=False)
+        if tokens < 1:
+            raise Busy(
+                "too many requests in a short time",
+                hint=f"A kernel may ask {self._rates.per_second:g} times a second on average.",
+            )
+
+    @contextlib.contextmanager
+    def hold(self, kernel: str, principal: str) -> Iterator[None]:
+        """Count one running statement.  Raises Busy."""
+        counted = (
+            ("everyone", self._rates.everyone, "the gateway runs as many statements as it may"),
+            (f"k:{kernel}", self._rates.per_kernel, "this kernel runs as many as it may"),
+            (f"p:{principal}", self._rates.per_principal, "you run as many as you may"),
+        )
+        with self._lock:
+            for key, most, text in counted:
+                if self._running.get(key, 0) >= most:
+                    raise Busy(f"{text} at the same time ({most})")
+            for key, _, _ in counted:
+                self._running[key] = self._running.get(key, 0) + 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                for key, _, _ in counted:
+                    self._running[key] -= 1
+                    if not self._running[key]:
+                        del self._running[key]

@@ -1,0 +1,105 @@
+"""What the broker needs of an engine, of the way out, and of the configuration in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import pyarrow as pa
+
+from jupyter_gov.access.model import Eligibility
+from jupyter_gov.connections.model import Catalog, ConnectionSpec
+from jupyter_gov.masking.model import Profile, Treatment
+from jupyter_gov.masking.treatments import Seals
+from jupyter_gov.sql.gate import Statement
+from jupyter_gov.wire.messages import Bind
+
+
+class Execution(Protocol):
+    """One statement in one database.  `close` must be called, `cancel` may be, from any thread."""
+
+    names: list[str]
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """At least one batch.  Raises errors of the tree, in words that carry no data."""
+
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+
+    @property
+    def treated(self) -> Mapping[str, Treatment]: ...
+
+    def expected(self, names: list[str]) -> list[Treatment | None]: ...
+
+    def cancel(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """A database under governance.  Safe from many threads."""
+
+    dialect: str
+    functions: frozenset[str]
+
+    def catalog(self) -> Catalog: ...
+
+    def start(
+        self,
+        statement: Statement,
+        binds: Mapping[str, Bind],
+        *,
+        profile: Profile,
+        tables: frozenset[str],
+        seals: Seals,
+        today: date,
+        deadline: float,
+    ) -> Execution: ...
+
+    def close(self) -> None: ...
+
+
+class Sink(Protocol):
+    """The way out to one kernel, with back-pressure: `write` returns when there is room."""
+
+    sent: int
+    """Bytes that the kernel's side has taken."""
+
+    def write(self, data: bytes) -> None:
+        """Raises Cancelled when the kernel has gone."""
+
+    def drain(self) -> None:
+        """Wait until everything written was taken.  Raises Cancelled when the kernel has gone."""
+
+    def abandon(self) -> None:
+        """Wake whoever waits in `write` or `drain`; nothing more will be taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The configuration in force.  Replaced whole, never changed."""
+
+    digest: str
+    connections: Mapping[str, ConnectionSpec]
+    engines: Mapping[str, Engine]
+    eligibilities: Mapping[str, Eligibility]
+    profiles: Mapping[str, Profile]
+    """By the eligibility's name."""
+    purposes: Mapping[str, str]
+    groups: Mapping[str, frozenset[str]]
+    """Subject → groups."""
+
+    def of_person(self, connection: str, person: str, *, agent: bool) -> list[Eligibility]:
+        """What that person, or their agent, may ask for on a connection."""
+        groups = self.groups.get(person, frozenset())
+        return [
+            e
+            for e in self.eligibilities.values()
+            if e.connection == connection and e.fits(person, groups, agent=agent)
+        ]
+
+    def clear_columns(self) -> dict[str, int]:
+        """Profile id → columns it shows as they are."""
+        return {p.profile_id: p.clear_columns() for p in self.profiles.values()}

@@ -1,0 +1,357 @@
+"""
+The way of a query, in the order in which every step must happen.
+
+Read `QueryFlow.run` first: it is the whole of it.  A refusal at any step is recorded before it is
+answered.  The steps are numbered as in docs/explanation/architecture.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from jupyter_gov.access.decide import Need
+from jupyter_gov.access.model import Action, Grant
+from jupyter_gov.access.ports import GrantStore
+from jupyter_gov.audit.events import Event, new_record_id
+from jupyter_gov.audit.ports import AuditLog
+from jupyter_gov.audit.sealing import AuditKey
+from jupyter_gov.broker.caller import Caller, Doorkeeper, SignedRequest
+from jupyter_gov.broker.desk import GrantDesk
+from jupyter_gov.broker.limits import Limits
+from jupyter_gov.broker.ports import Engine, Policy, Sink
+from jupyter_gov.broker.running import Run, Running
+from jupyter_gov.broker.stream import ArrowStream
+from jupyter_gov.broker.views import head_of
+from jupyter_gov.errors import (
+    AuditUnavailable,
+    BadRequest,
+    GovError,
+    GrantOver,
+    QueryFailed,
+    TimedOut,
+)
+from jupyter_gov.identity.ports import Clock
+from jupyter_gov.masking.treatments import Seals
+from jupyter_gov.sql import gate
+from jupyter_gov.sql.strip import strip_literals
+from jupyter_gov.wire.messages import Bind, Query, Trailer, decode, decode_bind
+
+_log = logging.getLogger(__name__)
+_QUERY_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """A statement that may run: what was decided, and the intent that says so."""
+
+    caller: Caller
+    query: Query
+    policy: Policy
+    statement: gate.Statement
+    binds: dict[str, Bind]
+    grant: Grant
+    opened: bool
+    intent: Event
+
+
+class QueryFlow:
+    """Runs statements, each in the calling thread from request to trailer."""
+
+    def __init__(
+        self,
+        doorkeeper: Doorkeeper,
+        desk: GrantDesk,
+        grants: GrantStore,
+        log: AuditLog,
+        audit_key: AuditKey,
+        limits: Limits,
+        running: Running,
+        clock: Clock,
+        policy: Callable[[], Policy],
+        seals_of: Callable[[str], Seals],
+    ) -> None:
+        self._doorkeeper = doorkeeper
+        self._desk = desk
+        self._grants = grants
+        self._log = log
+        self._audit_key = audit_key
+        self._limits = limits
+        self._running = running
+        self._clock = clock
+        self._policy = policy
+        self._seals_of = seals_of
+
+    def run(self, request: SignedRequest, sink: Sink) -> None:
+        """One statement.  Raises GovError while nothing has been sent; later the trailer tells."""
+        self._limits.pace(request.claim.key_id)  # 1 admit
+        kernel = self._doorkeeper.kernel(request)  # 2 authenticate
+        query = _checked(decode(Query, request.body))
+        caller = self._doorkeeper.attached(kernel)
+        with self._limits.hold(kernel.slot_id, caller.actor.principal):
+            policy = self._policy()
+            try:
+                self._desk.any(policy, caller, query.connection)  # 3 coarse authorise
+                engine = policy.engines[query.connection]
+                statement = gate.read(query.sql, engine.dialect)  # 4 gate
+                binds = {name: decode_bind(name, value) for name, value in query.binds.items()}
+                need = _need(query, statement, engine)
+                grant, opened = self._desk.settle(policy, caller, need)  # 5 decide
+            except GovError as refusal:
+                raise self._refused(caller, query, policy, refusal) from None
+            intent = self._intent(caller, query, policy, statement, grant)
+            self._log.append(intent)  # 6 record the intent; raises: nothing runs
+            allowed = Allowed(
+                caller=caller, query=query, policy=policy, statement=statement, binds=binds,
+                grant=grant, opened=opened, intent=intent,
+            )  # fmt: skip
+            self._execute(allowed, sink)  # 7 execute, 8 mask, 9 outcome
+
+    def _execute(self, allowed: Allowed, sink: Sink) -> None:
+        """From the recorded intent to the recorded outcome, whatever happens between."""
+        spec = allowed.policy.connections[allowed.query.connection]
+        grant, session = allowed.grant, allowed.caller.session
+        ends_at = min(grant.end, session.ends_at)
+        left = min(ends_at - self._clock(), spec.timeout)
+        run = Run(
+            query_id=allowed.query.query_id,
+            record=allowed.intent.record,
+            session_id=session.session_id,
+            grant_id=grant.grant_id,
+            connection=grant.connection,
+            slot_id=allowed.caller.kernel.slot_id,
+            ends_at=ends_at,
+            sink=sink,
+        )
+        head = head_of(allowed.caller, grant, allowed.intent.record, allowed.opened, self._clock())
+        stream = ArrowStream(sink, head)
+        began = time.monotonic()
+        error: GovError | None = None
+        self._running.add(run)
+        try:
+            if not self._grants.spend(grant.grant_id, queries=1, rows=0):
+                raise GrantOver(f"grant {grant.grant_id} was used up or ended in this moment")
+            execution = allowed.policy.engines[grant.connection].start(
+                allowed.statement,
+                allowed.binds,
+                profile=allowed.policy.profiles[grant.eligibility],
+                tables=grant.tables,
+                seals=self._seals_of(grant.grant_id),
+                today=self._clock().date(),
+                deadline=began + left.total_seconds(),
+            )
+            run.started(execution)
+            try:
+                self._send(allowed, run, stream)
+            finally:
+                stream.note(execution)
+                execution.close()
+        except GovError as problem:
+            error = run.ended or self._in_time(problem, run, left)
+        except Exception as fault:  # ours; it must still close the intent, and is not shown
+            error = run.ended or _fault(fault)
+        finally:
+            self._running.remove(run)
+        trailer = stream.trailer(error)
+        self._log.append(self._outcome(allowed, stream, trailer, error, began), reserved=True)
+        if error is None:
+            stream.finish(trailer)
+        else:
+            error.record = allowed.intent.record
+            stream.fail(trailer, error)
+
+    def _send(self, allowed: Allowed, run: Run, stream: ArrowStream) -> None:
+        """Stream batches until the end, a limit, or the end of what it runs under."""
+        spec = allowed.policy.connections[allowed.query.connection]
+        execution = run.execution
+        assert execution is not None
+        limit = spec.max_rows if allowed.query.limit is None else min(
+            spec.max_rows, allowed.query.limit
+        )
+        budget = allowed.grant.max_rows
+        if budget is not None:
+            limit = min(limit, max(budget - allowed.grant.rows, 0))
+        for batch in execution.batches():
+            self._check(run)
+            stream.send(batch, execution.expected(execution.names), limit)
+            if budget is not None and stream.last_rows:
+                self._grants.spend(run.grant_id, queries=0, rows=stream.last_rows)
+            if stream.cut:
+                break
+        if budget is None and stream.rows:
+            self._grants.spend(run.grant_id, queries=0, rows=stream.rows)
+        self._check(run)
+        stream.drain()
+
+    def _check(self, run: Run) -> None:
+        if run.ended is not None:
+            raise run.ended
+        if self._clock() >= run.ends_at:
+            raise GrantOver(f"grant {run.grant_id} ended while the statement ran")
+
+    def _in_time(self, problem: GovError, run: Run, left: timedelta) -> GovError:
+        """What stopped the engine was the clock: say which one."""
+        if problem.code != "query_failed" or problem.message != "the statement was stopped":
+            return problem
+        if self._clock() >= run.ends_at:
+            return GrantOver(f"grant {run.grant_id} ended while the statement ran")
+        return TimedOut(
+            f"the statement ran longer than {int(left.total_seconds())} s",
+            hint="Narrow it: fewer rows, or an indexed condition.",
+        )
+
+    # ------------------------------------------------------------ records
+
+    def _stripped(self, policy: Policy, query: Query) -> str:
+        engine = policy.engines.get(query.connection)
+        if engine is None:
+            return strip_literals(query.sql, "", frozenset())
+        try:
+            known = known_names(engine)
+        except GovError:
+            known = engine.functions
+        return strip_literals(query.sql, engine.dialect, known)
+
+    def _says(self, record: str, policy: Policy, query: Query) -> dict[str, object]:
+        sealed = self._audit_key.seal(record, query.sql, {**query.binds, "--note": query.note})
+        return {"sql": self._stripped(policy, query), "sealed": sealed}
+
+    def _intent(
+        self, caller: Caller, query: Query, policy: Policy, statement: gate.Statement, grant: Grant
+    ) -> Event:
+        record = new_record_id()
+        catalog = policy.engines[query.connection].catalog()
+        return Event(
+            kind="intent",
+            at=self._clock(),
+            record=record,
+            actor=caller.actor,
+            connection=query.connection,
+            grant=grant.grant_id,
+            says={
+                **self._says(record, policy, query),
+                "action": statement.action,
+                "relations": sorted({catalog.resolve(r) or r for r in statement.relations}),
+                "purpose": caller.session.purpose,
+                "eligibility": grant.eligibility,
+                "profile": grant.profile,
+                "limit": query.limit,
+                "policy": policy.digest,
+            },
+        )
+
+    def _refused(
+        self, caller: Caller, query: Query, policy: Policy, refusal: GovError
+    ) -> GovError:
+        """Record a refusal; returns what to raise."""
+        record = new_record_id()
+        try:
+            self._log.append(
+                Event(
+                    kind="refusal",
+                    at=self._clock(),
+                    record=record,
+                    actor=caller.actor,
+                    connection=query.connection if query.connection in policy.connections else "",
+                    says={
+                        **self._says(record, policy, query),
+                        "code": refusal.code,
+                        "purpose": caller.session.purpose,
+                    },
+                )
+            )
+        except AuditUnavailable as unavailable:
+            return unavailable
+        refusal.record = record
+        return refusal
+
+    def _outcome(
+        self,
+        allowed: Allowed,
+        stream: ArrowStream,
+        trailer: Trailer,
+        error: GovError | None,
+        began: float,
+    ) -> Event:
+        return Event(
+            kind="outcome",
+            at=self._clock(),
+            of=allowed.intent.record,
+            actor=allowed.caller.actor,
+            connection=allowed.grant.connection,
+            grant=allowed.grant.grant_id,
+            says={
+                "result": "completed" if error is None else error.code,
+                "rows": trailer.rows,
+                "cut": trailer.cut,
+                "bytes_produced": stream.produced,
+                "bytes_sent": stream.sent,
+                "reads": list(stream.reads),
+                "treated": {t.column: t.treatment for t in trailer.treated},
+                "withheld_cells": trailer.withheld_cells,
+                "mismatched_cells": stream.mismatched,
+                "digest": f"sha256:{stream.digest}",
+                "milliseconds": int((time.monotonic() - began) * 1000),
+            },
+        )
+
+
+def recover(log: AuditLog, clock: Clock) -> int:
+    """After a crash: every intent without an outcome is closed as interrupted.  Returns how many."""
+    left = log.open_intents()
+    for intent in left:
+        log.append(
+            Event(
+                kind="outcome",
+                at=clock(),
+                of=intent.record,
+                actor=intent.actor,
+                connection=intent.connection,
+                grant=intent.grant,
+                says={"result": "interrupted", "why": "the gateway ended while it ran"},
+            ),
+            reserved=True,
+        )
+    return len(left)
+
+
+def known_names(engine: Engine) -> frozenset[str]:
+    """Lower-case names that may stand in the record in the clear."""
+    tables = engine.catalog().tables.values()
+    names = {c.name.lower() for t in tables for c in t.columns}
+    return engine.functions | names | {t.name.lower() for t in tables}
+
+
+def _need(query: Query, statement: gate.Statement, engine: Engine) -> Need:
+    catalog = engine.catalog()
+    return Need(
+        connection=query.connection,
+        tables=frozenset(catalog.resolve(name) or name for name in statement.relations),
+        action=Action(statement.action),
+        named=query.grant,
+    )
+
+
+def _checked(query: Query) -> Query:
+    if not _QUERY_ID.fullmatch(query.query_id):
+        raise BadRequest("a query id is 8 to 64 letters, digits, _ or -")
+    if query.limit is not None and query.limit < 0:
+        raise BadRequest("a limit is not negative")
+    if len(query.note) > 500:
+        raise BadRequest("a note has at most 500 characters")
+    return query
+
+
+def _fault(fault: Exception) -> GovError:
+    # Only the place is logged: the message of a library's error may contain values.
+    frame = traceback.extract_tb(fault.__traceback__)[-1]
+    _log.error("fault %s at %s:%s", type(fault).__name__, frame.filename, frame.lineno)
+    return QueryFailed(
+        "the gateway failed while running the statement",
+        hint="The gateway's own log says where; the record says that it happened.",
+    )

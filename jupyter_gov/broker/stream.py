@@ -1,0 +1,164 @@
+"""
+The answer as Arrow IPC: head, masked batches, and a trailer with the outcome.
+
+The head stands in the schema's metadata, the trailer in the metadata of a last, empty batch.  A
+change of type starts a new segment: another IPC stream in the same body.  An answer without its
+trailer is a failed query, whatever arrived.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pyarrow as pa
+
+from jupyter_gov.broker.ports import Execution, Sink
+from jupyter_gov.errors import Cancelled, GovError
+from jupyter_gov.masking.frame import FrameCounts, mask_batch
+from jupyter_gov.masking.model import Treatment
+from jupyter_gov.wire.messages import (
+    TRAILER,
+    Head,
+    Trailer,
+    TreatedColumn,
+    encode,
+    encode_error,
+)
+
+
+class _Chunks:
+    """A file for Arrow to write to; what was written is taken out in one piece."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: Any) -> int:
+        self._parts.append(bytes(data))
+        return len(self._parts[-1])
+
+    def flush(self) -> None:
+        """Nothing is buffered below."""
+
+    def take(self) -> bytes:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
+
+
+class ArrowStream:
+    """Writes one answer into a sink.  Used by one thread."""
+
+    def __init__(self, sink: Sink, head: Head) -> None:
+        self._sink = sink
+        self._head = encode(head)
+        self._chunks = _Chunks()
+        self._writer: Any = None
+        self._schema: pa.Schema | None = None
+        self._hash = hashlib.sha256()
+        self._counts = FrameCounts()
+        self._treated: dict[str, Treatment] = {}
+        self.reads: tuple[str, ...] = ()
+        self.rows = 0
+        self.last_rows = 0
+        self.cut = False
+        self.produced = 0
+
+    @property
+    def sent(self) -> int:
+        return self._sink.sent
+
+    @property
+    def started(self) -> bool:
+        """Whether a byte has left, after which only the trailer can tell of an error."""
+        return self.produced > 0
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the body up to the trailer, hex."""
+        return self._hash.hexdigest()
+
+    @property
+    def mismatched(self) -> int:
+        return self._counts.mismatched
+
+    def send(self, batch: pa.RecordBatch, expected: list[Treatment | None], limit: int) -> None:
+        """Mask and write a batch; beyond *limit* rows in all the answer is cut."""
+        room = limit - self.rows
+        if batch.num_rows > room:
+            self.cut = True
+            batch = batch.slice(0, room)
+        masked = mask_batch(batch, expected, self._counts)
+        if self._schema is None or not masked.schema.equals(self._schema, check_metadata=True):
+            self._open(masked.schema)
+        self._writer.write_batch(masked)
+        self.rows += masked.num_rows
+        self.last_rows = masked.num_rows
+        self._write()
+
+    def _open(self, schema: pa.Schema) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._schema = schema
+        self._writer = pa.ipc.new_stream(
+            self._chunks, schema.with_metadata({TRAILER: self._head})
+        )
+
+    def _write(self) -> None:
+        data = self._chunks.take()
+        self._hash.update(data)
+        self.produced += len(data)
+        self._sink.write(data)
+
+    def drain(self) -> None:
+        """Wait until the kernel has taken everything."""
+        self._sink.drain()
+
+    def note(self, execution: Execution) -> None:
+        """Keep what the engine saw, before its connection is handed back."""
+        self.reads = execution.reads
+        self._treated = dict(execution.treated)
+
+    def trailer(self, error: GovError | None) -> Trailer:
+        """What the last batch will say."""
+        return Trailer(
+            rows=self.rows,
+            cut=self.cut,
+            treated=tuple(
+                TreatedColumn(column=column, treatment=str(treatment))
+                for column, treatment in sorted(self._treated.items())
+            ),
+            withheld_cells=self._counts.sealed + self._counts.mismatched,
+            error=None if error is None else encode_error(error),
+        )
+
+    def finish(self, trailer: Trailer) -> None:
+        """The regular end."""
+        assert self._schema is not None
+        self._last(trailer)
+        self._writer.close()
+        self._sink.write(self._chunks.take())
+
+    def fail(self, trailer: Trailer, error: GovError) -> None:
+        """Tell of an error: by raising it while nothing has left, else in a trailer, unclosed."""
+        if not self.started:
+            raise error
+        try:
+            # Serialised again: only now does the error carry its record.
+            self._last(Trailer(
+                rows=trailer.rows, cut=trailer.cut, treated=trailer.treated,
+                withheld_cells=trailer.withheld_cells, error=encode_error(error),
+            ))  # fmt: skip
+            self._sink.write(self._chunks.take())
+        except Cancelled:
+            pass  # nobody is there to be told; the outcome is in the record
+
+    def _last(self, trailer: Trailer) -> None:
+        assert self._schema is not None
+        empty = self._schema.empty_table().to_batches()
+        batch = empty[0] if empty else pa.RecordBatch.from_arrays(
+            [pa.array([], field.type) for field in self._schema], schema=self._schema
+        )
+        self._writer.write_batch(batch, custom_metadata={TRAILER: encode(trailer)})

@@ -1,0 +1,1 @@
+"""TO WHAT: named databases, their secrets, and the catalog of tables, columns and tags."""

@@ -1,0 +1,1 @@
+"""Adapters to databases: projections enforced by the engine, Arrow batches out."""

@@ -1,0 +1,1 @@
+"""WHO: principals, kernels, sessions, and how a person attaches a kernel to themselves."""

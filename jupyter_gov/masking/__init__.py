@@ -1,0 +1,1 @@
+"""SEEING: what a column becomes, profiles, and the last look at the frame."""

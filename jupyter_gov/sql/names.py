@@ -1,0 +1,35 @@
+"""Where a name stands in the user's statement, and which known names are close to it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from jupyter_gov.errors import GovError, Position
+from jupyter_gov.sql.gate import position_of, tokens_of
+
+
+def place_of(name: str, sql: str, dialect: str) -> Position | None:
+    """
+    The first place where *name* (``column`` or ``table.column``) stands in *sql*.
+
+    None if it does not: then a text about it did not come from the user and must not be shown.
+    """
+    wanted = [part.lower() for part in name.split(".")]
+    try:
+        tokens = tokens_of(sql, dialect)
+    except GovError:
+        return None
+    texts = [token.text.lower() for token in tokens]
+    for index in range(len(texts)):
+        if texts[index : index + 2 * len(wanted) - 1 : 2] == wanted:
+            return position_of(sql, tokens[index].start)
+    return None
+
+
+def near_matches(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Up to three known names that look like *name*, best first."""
+    by_plain = {own.lower(): own for own in known}
+    wanted = name.rsplit(".", 1)[-1].lower()
+    close = difflib.get_close_matches(wanted, by_plain, n=3, cutoff=0.6)
+    return tuple(by_plain[plain] for plain in close)

@@ -1,0 +1,1 @@
+"""Adapters: governance state and the audit log, on SQLAlchemy Core."""

@@ -1,0 +1,230 @@
+"""
+The audit log on SQLite: WAL, FULL, one writer thread.
+
+Concurrent appends are committed together when they arrive together, and never wait for company.
+A reserve file holds disk space back: when the volume is full, ends and outcomes still find room,
+and new statements are refused until there is space again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jupyter_gov.audit.events import Actor, Event, canonical
+from jupyter_gov.audit.merkle import leaf_hash
+from jupyter_gov.audit.ports import Leaf
+from jupyter_gov.errors import AuditUnavailable
+from jupyter_gov.wire.times import from_utc
+
+RESERVE_BYTES = 2 * 1024 * 1024
+BATCH = 256
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS leaf (
+    seq INTEGER PRIMARY KEY,
+    record TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    of TEXT NOT NULL,
+    body BLOB NOT NULL,
+    leaf BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS leaf_by_of ON leaf (of) WHERE of <> '';
+CREATE INDEX IF NOT EXISTS leaf_by_kind ON leaf (kind);
+CREATE TRIGGER IF NOT EXISTS leaf_is_not_changed BEFORE UPDATE ON leaf
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS leaf_is_not_removed BEFORE DELETE ON leaf
+BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+"""
+# The triggers stop accidents.  Against someone who owns the file only the hashes help, and a root
+# noted outside.
+
+
+@dataclass(slots=True)
+class _Append:
+    event: Event
+    reserved: bool
+    done: Future[None] = field(default_factory=Future)
+
+
+class SqliteAuditLog:
+    """The AuditLog port.  `close` waits for what was appended."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reserve = path.with_suffix(".reserve")
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        setup = self._connect()
+        setup.executescript(_SCHEMA)
+        setup.close()
+        self._hold_space()
+        self._queue: queue.Queue[_Append | None] = queue.Queue()
+        self._writer = threading.Thread(target=self._write, name="audit-log", daemon=True)
+        self._writer.start()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=10)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+    def _hold_space(self) -> bool:
+        """Reserve room for ends and outcomes.  False while the volume has none to spare."""
+        if self._reserve.exists() and self._reserve.stat().st_size == RESERVE_BYTES:
+            return True
+        try:
+            handle = os.open(self._reserve, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                os.posix_fallocate(handle, 0, RESERVE_BYTES)
+            finally:
+                os.close(handle)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._reserve.unlink()
+            return False
+        return True
+
+    # ------------------------------------------------------------ the port
+
+    def append(self, event: Event, *, reserved: bool = False) -> str:
+        item = _Append(event, reserved)
+        self._queue.put(item)
+        item.done.result()
+        return event.record
+
+    def open_intents(self) -> list[Event]:
+        with contextlib.closing(self._connect()) as connection:
+            rows = connection.execute(
+                "SELECT body FROM leaf AS i WHERE kind = 'intent' AND NOT EXISTS"
+                " (SELECT 1 FROM leaf AS o WHERE o.of = i.record AND o.kind = 'outcome')"
+            ).fetchall()
+        return [read_event(body) for (body,) in rows]
+
+    def leaves(self, *, after: int = -1) -> Iterator[Leaf]:
+        return read_leaves(self.path, after=after)
+
+    def close(self) -> None:
+        """Write what was appended and end the writer."""
+        self._queue.put(None)
+        self._writer.join()
+
+    # ------------------------------------------------------------ the writer
+
+    def _write(self) -> None:
+        connection = self._connect()
+        while (first := self._queue.get()) is not None:
+            batch = [first]
+            stop = False
+            while len(batch) < BATCH:
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if item is None:
+                    stop = True
+                    break
+                batch.append(item)
+            self._commit(connection, batch)
+            if stop:
+                break
+        connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[_Append]) -> None:
+        ordinary = [item for item in batch if not item.reserved]
+        if ordinary and not self._hold_space():
+            for item in ordinary:
+                item.done.set_exception(_full())
+            batch = [item for item in batch if item.reserved]
+        if not batch:
+            return
+        problem = self._insert(connection, batch)
+        if problem is not None and len(batch) > 1:
+            # One bad apple, or no room for all: settle each on its own.
+            for item in batch:
+                self._commit(connection, [item])
+            return
+        if problem is not None and batch[0].reserved:
+            with contextlib.suppress(OSError):
+                self._reserve.unlink()
+            problem = self._insert(connection, batch)
+        for item in batch:
+            if problem is None:
+                item.done.set_result(None)
+            else:
+                item.done.set_exception(problem)
+
+    def _insert(
+        self, connection: sqlite3.Connection, batch: list[_Append]
+    ) -> AuditUnavailable | None:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            (last,) = connection.execute("SELECT coalesce(max(seq), -1) FROM leaf").fetchone()
+            rows = []
+            for seq, item in enumerate(batch, start=last + 1):
+                body = canonical(item.event)
+                event = item.event
+                rows.append((seq, event.record, event.kind, event.of, body, leaf_hash(body)))
+            connection.executemany("INSERT INTO leaf VALUES (?, ?, ?, ?, ?, ?)", rows)
+            connection.execute("COMMIT")
+        except (sqlite3.Error, TypeError, ValueError) as error:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            full = getattr(error, "sqlite_errorcode", None) in (
+                sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC,
+                sqlite3.SQLITE_IOERR_SHMSIZE,
+            )  # fmt: skip
+            return _full() if full else AuditUnavailable(
+                "the audit record cannot be written, so nothing was run",
+                hint=f"The log's administrator should look at {type(error).__name__}.",
+            )
+        return None
+
+
+def _full() -> AuditUnavailable:
+    return AuditUnavailable(
+        "the audit volume is full, so nothing was run",
+        hint=f"Free space on the gateway's state volume ({os.strerror(errno.ENOSPC)}), then retry.",
+    )
+
+
+def read_event(body: bytes) -> Event:
+    """An event from its canonical bytes."""
+    data = json.loads(body)
+    return Event(
+        kind=data["kind"],
+        at=from_utc(data["at"]),
+        record=data["record"],
+        actor=Actor(
+            principal=data["principal"],
+            on_behalf_of=data["on_behalf_of"],
+            session=data["session"],
+            kernel=data["kernel"],
+            server=data["server"],
+            isolation=data["isolation"],
+        ),
+        of=data["of"],
+        connection=data["connection"],
+        grant=data["grant"],
+        says=data["says"],
+    )
+
+
+def read_leaves(path: Path, *, after: int = -1) -> Iterator[Leaf]:
+    """The rows of a log file, which is opened read-only."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    with contextlib.closing(connection):
+        rows = connection.execute(
+            "SELECT seq, record, kind, of, body, leaf FROM leaf WHERE seq > ? ORDER BY seq",
+            (after,),
+        )
+        for seq, record, kind, of, body, leaf in rows:
+            yield Leaf(seq=seq, record=record, kind=kind, of=of, body=body, leaf=leaf)

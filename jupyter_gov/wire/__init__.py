@@ -1,0 +1,1 @@
+"""What travels between kernel, server and gateway: messages and how they are signed."""

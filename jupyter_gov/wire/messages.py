@@ -1,0 +1,405 @@
+"""
+Request and response types of the API: one source for the gateway, the client and the reference.
+
+Each type is a frozen dataclass; `decode` builds one from JSON and refuses what does not fit, so
+nothing past the edge handles a loose dictionary.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime as dt
+import decimal
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, TypeVar
+
+from jupyter_gov import errors
+
+Bind = None | bool | int | float | str | bytes | dt.date | dt.datetime | dt.time | decimal.Decimal
+"""The values a statement's parameters may take."""
+
+API = "/api/v1"
+TRAILER = b"gov"
+"""Arrow metadata key of the last, empty batch: the outcome.  No trailer: the query failed."""
+MIXED = b"gov.mixed"
+"""Arrow field metadata: the cells are JSON, since the engine returned several types."""
+
+T = TypeVar("T")
+
+
+# ------------------------------------------------------------------ slots and enrolment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSlot:
+    """Server → gateway: a kernel is about to start."""
+
+    kernel_id: str
+    notebook: str = ""
+    """Path as the notebook's client gave it: a claim, shown as one."""
+    user: str = ""
+    """Name as the notebook server knows it: a claim."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """Gateway → server: the one-use secret for the kernel's environment."""
+
+    slot_id: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrol:
+    """Kernel → gateway: the secret, exchanged for a registered key.  Signed by that key."""
+
+    slot_id: str
+    secret: str
+    public_key: str
+    """Ed25519, 32 raw bytes, base64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled:
+    """Gateway → kernel."""
+
+    key_id: str
+    page_url: str
+    isolation: str
+    version: str
+
+
+# ------------------------------------------------------------------ attaching
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCode:
+    """Kernel → gateway: show me a code for a person to confirm."""
+
+    agent: str = ""
+    """A suggestion only: the person decides in which name the kernel acts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """Gateway → kernel: what to show."""
+
+    request_id: str
+    code: str
+    url: str
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeState:
+    """Gateway → kernel: pending, confirmed, refused or expired."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrincipalView:
+    """A named person or agent."""
+
+    kind: str
+    name: str
+    issuer: str
+    on_behalf_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantView:
+    """A grant as its holder may see it.  Times are ISO 8601 UTC; the end is exclusive."""
+
+    grant: str
+    connection: str
+    eligibility: str
+    tables: tuple[str, ...]
+    actions: tuple[str, ...]
+    start: str
+    end: str
+    seconds_left: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """Gateway → kernel, server: who this kernel is."""
+
+    kernel_id: str
+    isolation: str
+    page_url: str
+    attached: bool
+    session: str = ""
+    principal: PrincipalView | None = None
+    purpose: str = ""
+    ends_at: str = ""
+    grants: tuple[GrantView, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+# ------------------------------------------------------------------ catalog and grants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionView:
+    """A connection the session may use or ask for."""
+
+    name: str
+    description: str
+    dialect: str
+    active: bool
+    """Whether a grant is active now."""
+    may_request: bool
+    default_duration: str = ""
+    max_duration: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnView:
+    """One column of a projection: type before and after its treatment."""
+
+    name: str
+    tag: str
+    treatment: str
+    type: str
+    treated_type: str
+    enforcement: str
+    """``clear``, ``engine-treated`` or ``withheld``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableView:
+    """One table under the grant's profile."""
+
+    name: str
+    kind: str
+    columns: tuple[ColumnView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestGrant:
+    """Kernel → gateway: ask for a grant.  ``duration`` such as ``30m``; empty for the default."""
+
+    connection: str
+    duration: str = ""
+    eligibility: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What is left under the grant that the next statement would run under."""
+
+    grant: str
+    seconds_left: int
+    statements_left: int | None
+    """None: not limited."""
+    rows_left: int | None
+    rows_per_statement: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A list of one kind of view."""
+
+    grants: tuple[GrantView, ...] = ()
+    connections: tuple[ConnectionView, ...] = ()
+    tables: tuple[TableView, ...] = ()
+
+
+# ------------------------------------------------------------------ queries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Kernel → gateway: run one statement, stream the masked frame as Arrow IPC."""
+
+    query_id: str
+    """Chosen by the kernel, so that it can cancel before the first byte arrives."""
+    connection: str
+    sql: str
+    binds: dict[str, Any] = field(default_factory=dict)
+    """Encoded by `encode_bind`."""
+    grant: str = ""
+    limit: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreatedColumn:
+    """A column of a base table that the statement read and that did not come as it is."""
+
+    column: str
+    treatment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """First part of the answer, in the schema metadata: under whose name and grant it runs."""
+
+    record: str
+    principal: PrincipalView
+    grant: GrantView
+    purpose: str
+    isolation: str
+    opened_grant: bool
+    """The statement opened its default grant: worth one printed line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trailer:
+    """Last part of the answer: the outcome, or the error that ended the stream."""
+
+    rows: int
+    cut: bool
+    treated: tuple[TreatedColumn, ...] = ()
+    withheld_cells: int = 0
+    error: dict[str, Any] | None = None
+
+
+# ------------------------------------------------------------------ coding
+
+
+def encode(message: Any) -> bytes:
+    """JSON of a message.  ``None`` fields stay, so that both sides see the same shape."""
+    return json.dumps(dataclasses.asdict(message), ensure_ascii=False).encode()
+
+
+def decode(kind: type[T], body: bytes | str) -> T:
+    """Build *kind* from JSON.  Raises BadRequest naming the field that does not fit."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        raise errors.BadRequest("the body is not JSON") from None
+    return typing.cast(T, _build(kind, data, kind.__name__))
+
+
+@cache
+def _fields(kind: Any) -> dict[str, tuple[Any, bool]]:
+    hints = typing.get_type_hints(kind)
+    return {
+        f.name: (
+            hints[f.name],
+            f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING,
+        )
+        for f in dataclasses.fields(kind)
+    }
+
+
+def _build(kind: Any, data: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(data, dict):
+            raise errors.BadRequest(f"{where} is not an object")
+        known = _fields(typing.cast(typing.Hashable, kind))
+        if extra := set(data) - set(known):
+            raise errors.BadRequest(f"{where} has no field {sorted(map(str, extra))[0]!r}")
+        if missing := {n for n, (_, required) in known.items() if required} - set(data):
+            raise errors.BadRequest(f"{where} needs the field {min(missing)!r}")
+        return typing.cast(Any, kind)(**{n: _build(known[n][0], v, f"{where}.{n}") for n, v in data.items()})
+    origin = typing.get_origin(kind)
+    if origin in (types.UnionType, typing.Union):
+        for option in typing.get_args(kind):
+            try:
+                return _build(option, data, where)
+            except errors.BadRequest:
+                continue
+        raise errors.BadRequest(f"{where} is of the wrong type")
+    if origin is tuple:
+        if not isinstance(data, list):
+            raise errors.BadRequest(f"{where} is not a list")
+        return tuple(_build(typing.get_args(kind)[0], v, where) for v in data)
+    if origin is dict:
+        if not isinstance(data, dict):
+            raise errors.BadRequest(f"{where} is not an object")
+        return data
+    if kind is Any:
+        return data
+    if kind is types.NoneType:
+        if data is not None:
+            raise errors.BadRequest(f"{where} is of the wrong type")
+        return None
+    if type(data) is not kind:
+        raise errors.BadRequest(f"{where} is of the wrong type")
+    return data
+
+
+def encode_bind(name: str, value: object) -> Any:
+    """A bind value as JSON.  Raises BindMissing for a type that has no place in SQL."""
+    if hasattr(value, "item") and type(value).__module__ == "numpy":
+        value = value.item()
+    if value is None:
+        return None
+    for kind in (bool, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {"bytes": base64.b64encode(bytes(value)).decode()}
+    if isinstance(value, dt.datetime):
+        return {"datetime": value.isoformat()}
+    if isinstance(value, dt.date):
+        return {"date": value.isoformat()}
+    if isinstance(value, dt.time):
+        return {"time": value.isoformat()}
+    if isinstance(value, decimal.Decimal):
+        return {"decimal": str(value)}
+    raise errors.BindMissing(
+        f"the value of :{name} is a {type(value).__name__}, which cannot be a bind parameter",
+        hint="Bind None, bool, int, float, str, bytes, date, time, datetime or Decimal.",
+    )
+
+
+_TYPED: dict[str, Any] = {
+    "bytes": lambda s: base64.b64decode(s, validate=True),
+    "datetime": dt.datetime.fromisoformat,
+    "date": dt.date.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "decimal": decimal.Decimal,
+}
+
+
+def decode_bind(name: str, value: Any) -> Bind:
+    """The other side of `encode_bind`.  Raises BadRequest."""
+    if value is None or type(value) in (bool, int, float, str):
+        return typing.cast(Bind, value)
+    if isinstance(value, dict) and len(value) == 1:
+        ((kind, text),) = value.items()
+        if kind in _TYPED and isinstance(text, str):
+            try:
+                return typing.cast(Bind, _TYPED[kind](text))
+            except (ValueError, decimal.InvalidOperation):
+                pass
+    raise errors.BadRequest(f"the value of :{name} is not a bind parameter")
+
+
+def encode_error(error: errors.GovError) -> dict[str, Any]:
+    """What the other side needs to raise the same error."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "record": error.record,
+        "near": list(error.near),
+        "next": dataclasses.asdict(error.next) if error.next else None,
+        "position": dataclasses.asdict(error.position) if error.position else None,
+    }
+
+
+def decode_error(data: dict[str, Any]) -> errors.GovError:
+    """The error the gateway answered with, as an exception to raise."""
+    step, place = data.get("next"), data.get("position")
+    return errors.by_code(str(data.get("code")))(
+        str(data.get("message", "the gateway refused")),
+        hint=str(data.get("hint", "")),
+        record=str(data.get("record", "")),
+        near=tuple(map(str, data.get("near", ()))),
+        next=errors.Next(**step) if step else None,
+        position=errors.Position(**place) if place else None,
+    )
