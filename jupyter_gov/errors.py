@@ -59,6 +59,18 @@ class GovError(Exception):
         """The audit record of the refused or failed command, empty when none was written."""
         self.near = near
         """Names close to the one that was not found, from the grant's own projections."""
+        self.statement = ""
+        """The user's own SQL, set by the client so that *position* can be shown in it."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the refusal and the next step, instead of our stack."""
+        lines = [f"{type(self).__name__}: {self}"]
+        if self.position is not None and self.statement:
+            text = self.statement.split("\n")[self.position.line - 1]
+            lines += [f"    {text}", "    " + " " * (self.position.column - 1) + "^"]
+        if self.next is not None and self.next.magic and self.next.magic not in lines[0]:
+            lines.append(f"Next: {self.next.magic}")
+        return lines
 
     def __str__(self) -> str:
         parts = [self.message]

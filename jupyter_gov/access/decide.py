@@ -41,9 +41,7 @@ def ask_again(connection: str) -> Next:
     )
 
 
-def narrowest(
-    grants: Iterable[Grant], clear_columns: Mapping[str, int]
-) -> Grant | None:
+def narrowest(grants: Iterable[Grant], clear_columns: Mapping[str, int]) -> Grant | None:
     """Fewest tables, then fewest columns in the clear, then the soonest end."""
     return min(
         grants,
@@ -87,9 +85,7 @@ def choose(
         raise _scope(need, active)
     if any(grant.state(at) == "not started" for grant in held):
         start = min(grant.start for grant in held if grant.state(at) == "not started")
-        raise GrantNotStarted(
-            f"your grant on {need.connection} starts at {start:%H:%M:%S} UTC"
-        )
+        raise GrantNotStarted(f"your grant on {need.connection} starts at {start:%H:%M:%S} UTC")
     if held:
         last = max(held, key=lambda grant: grant.end)
         why = f": {last.ended_why}" if last.ended_why else ""

@@ -106,9 +106,7 @@ def _near(name: str, known: Iterable[str]) -> str:
 def check(settings: Settings) -> Checked:
     """Raises ConfigInvalid with every mistake at once."""
     problems: list[str] = []
-    read = {
-        name: mapping_of(settings, name, problems) for name in PATHS if name != "untagged"
-    }
+    read = {name: mapping_of(settings, name, problems) for name in PATHS if name != "untagged"}
     by_tag = _treatments(read["treatments"], problems)
     untagged = _treatment(PATHS["untagged"], settings.untagged, "untagged", problems)
     tags = _tags(read["tags"], read["connections"], by_tag, problems)
@@ -298,8 +296,9 @@ def _eligibility(
     for action in actions:
         if action not in list(Action):
             reader.bad('["actions"]', f"{action!r} is not an action; this version has: read")
-    default, longest = reader.duration("default_duration", "30m"), reader.duration(
-        "max_duration", "4h"
+    default, longest = (
+        reader.duration("default_duration", "30m"),
+        reader.duration("max_duration", "4h"),
     )
     if default > longest:
         reader.bad(

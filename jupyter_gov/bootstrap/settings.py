@@ -56,7 +56,7 @@ def mapping_of(settings: Settings, name: str, problems: list[str]) -> Mapping[st
     if isinstance(source, str):
         path = settings.base / source
         try:
-            return tomllib.loads(path.read_text())
+            return tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             problems.append(f"{where}: {path} cannot be read ({error.strerror}); check the path")
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -85,9 +85,7 @@ class AttachDesk:
         )
         earlier = self._store.session_of(kernel.server_id, kernel.kernel_id)
         if earlier is not None:
-            self._ender.end(
-                Target("session", earlier.session_id), "the kernel was attached anew"
-            )
+            self._ender.end(Target("session", earlier.session_id), "the kernel was attached anew")
         self._store.start_session(session)
         self._ender.touch(session)
         return session

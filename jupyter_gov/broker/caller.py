@@ -39,9 +39,7 @@ class Caller:
 
     @property
     def actor(self) -> Actor:
-        return actor_of(
-            self.session, slot=self.kernel.slot_id, isolation=self.kernel.isolation
-        )
+        return actor_of(self.session, slot=self.kernel.slot_id, isolation=self.kernel.isolation)
 
 
 class Doorkeeper:
@@ -88,9 +86,7 @@ class Doorkeeper:
         if request.claim.key_id != asked.slot_id:
             raise BadRequest("the request is signed in another slot's name")
         self._verify(request, key)
-        return self.enrolment.enrol(
-            asked, key, address=request.address, isolation=isolation
-        )
+        return self.enrolment.enrol(asked, key, address=request.address, isolation=isolation)
 
     def attached(self, kernel: Kernel) -> Caller:
         """The kernel's session.  Raises NotAttached with the one command to run."""

@@ -22,9 +22,7 @@ from jupyter_gov.wire.times import parse_duration, show_duration, utc
 class GrantDesk:
     """Opens grants, each recorded before it is given."""
 
-    def __init__(
-        self, store: GrantStore, log: AuditLog, ender: Ender, clock: Clock
-    ) -> None:
+    def __init__(self, store: GrantStore, log: AuditLog, ender: Ender, clock: Clock) -> None:
         self._store = store
         self._log = log
         self._ender = ender

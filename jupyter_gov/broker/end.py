@@ -97,11 +97,12 @@ class Ender:
         )
         if ended:
             session = self._identity.session(grant.session_id)
+            who = self._actor(session) if session else Actor(principal=grant.principal)
             self._log.append(
                 Event(
                     kind="grant.ended",
                     at=now,
-                    actor=actor_of(session) if session else Actor(principal=grant.principal),
+                    actor=who,
                     connection=grant.connection,
                     grant=grant_id,
                     says={"why": reason, "rows": grant.rows, "statements": grant.queries},
@@ -127,11 +128,17 @@ class Ender:
         if ended:
             self._log.append(
                 Event(
-                    kind="session.ended", at=now, actor=actor_of(session), says={"why": reason}
+                    kind="session.ended", at=now, actor=self._actor(session), says={"why": reason}
                 ),
                 reserved=True,
             )
         return ended
+
+    def _actor(self, session: Session) -> Actor:
+        kernel = self._identity.current_kernel(session.server_id, session.kernel_id)
+        if kernel is None:
+            return actor_of(session)
+        return actor_of(session, slot=kernel.slot_id, isolation=kernel.isolation)
 
     # ------------------------------------------------------------ the clock
 

@@ -170,8 +170,10 @@ class QueryFlow:
         spec = allowed.policy.connections[allowed.query.connection]
         execution = run.execution
         assert execution is not None
-        limit = spec.max_rows if allowed.query.limit is None else min(
-            spec.max_rows, allowed.query.limit
+        limit = (
+            spec.max_rows
+            if allowed.query.limit is None
+            else min(spec.max_rows, allowed.query.limit)
         )
         budget = allowed.grant.max_rows
         if budget is not None:
@@ -245,9 +247,7 @@ class QueryFlow:
             },
         )
 
-    def _refused(
-        self, caller: Caller, query: Query, policy: Policy, refusal: GovError
-    ) -> GovError:
+    def _refused(self, caller: Caller, query: Query, policy: Policy, refusal: GovError) -> GovError:
         """Record a refusal; returns what to raise."""
         record = new_record_id()
         try:
@@ -302,7 +302,7 @@ class QueryFlow:
 
 
 def recover(log: AuditLog, clock: Clock) -> int:
-    """After a crash: every intent without an outcome is closed as interrupted.  Returns how many."""
+    """After a crash: close every intent without an outcome as interrupted.  Returns how many."""
     left = log.open_intents()
     for intent in left:
         log.append(

@@ -102,9 +102,7 @@ class ArrowStream:
         if self._writer is not None:
             self._writer.close()
         self._schema = schema
-        self._writer = pa.ipc.new_stream(
-            self._chunks, schema.with_metadata({TRAILER: self._head})
-        )
+        self._writer = pa.ipc.new_stream(self._chunks, schema.with_metadata({TRAILER: self._head}))
 
     def _write(self) -> None:
         data = self._chunks.take()
@@ -158,7 +156,11 @@ class ArrowStream:
     def _last(self, trailer: Trailer) -> None:
         assert self._schema is not None
         empty = self._schema.empty_table().to_batches()
-        batch = empty[0] if empty else pa.RecordBatch.from_arrays(
-            [pa.array([], field.type) for field in self._schema], schema=self._schema
+        batch = (
+            empty[0]
+            if empty
+            else pa.RecordBatch.from_arrays(
+                [pa.array([], field.type) for field in self._schema], schema=self._schema
+            )
         )
         self._writer.write_batch(batch, custom_metadata={TRAILER: encode(trailer)})

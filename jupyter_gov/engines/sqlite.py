@@ -19,6 +19,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -316,7 +317,7 @@ _OUR_WORDS = {
 def _retarget(sql: str) -> str:
     """``main.`` means the connection's own tables: point it at the views, keeping offsets."""
     tokens = tokens_of(sql, "sqlite")
-    for token, after in zip(tokens, tokens[1:], strict=False):
+    for token, after in pairwise(tokens):
         if token.text.lower() == "main" and after.text == ".":
             span = sql[token.start : token.end + 1]
             if span.lower() == "main":
@@ -324,7 +325,7 @@ def _retarget(sql: str) -> str:
     return sql
 
 
-def _bound(value: Bind) -> None | int | float | str | bytes:
+def _bound(value: Bind) -> int | float | str | bytes | None:
     if value is None or isinstance(value, int | float | str | bytes):
         return value
     if isinstance(value, datetime):
@@ -339,4 +340,3 @@ def file_of(url_database: str | None) -> Path:
     if not url_database or url_database == ":memory:":
         raise ValueError("a memory database has nothing to govern; name a file")
     return Path(url_database)
-

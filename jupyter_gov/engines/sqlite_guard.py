@@ -11,6 +11,7 @@ import re
 import secrets
 import sqlite3
 import time
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -23,10 +24,9 @@ from jupyter_gov.engines.sqlite_catalog import quoted
 from jupyter_gov.errors import EngineRefused, Next, StatementRefused
 from jupyter_gov.masking import treatments
 from jupyter_gov.masking.model import Profile, Treatment
-from jupyter_gov.masking.treatments import Seals
+from jupyter_gov.masking.treatments import Seals, Value
 
-FUNCTIONS = frozenset(
-    """
+_FUNCTION_LIST = """
     count sum total avg min max group_concat string_agg row_number rank dense_rank percent_rank
     cume_dist ntile lag lead first_value last_value nth_value abs coalesce ifnull nullif iif if
     length octet_length lower upper substr substring trim ltrim rtrim replace instr round sign hex
@@ -35,8 +35,8 @@ FUNCTIONS = frozenset(
     json_extract json_type json_array_length json_valid json_quote sqrt pow power floor ceil
     ceiling trunc ln log log2 log10 exp mod pi sin cos tan asin acos atan atan2 radians degrees
     likely unlikely concat concat_ws current_date current_time current_timestamp median
-    """.split()
-)
+"""
+FUNCTIONS = frozenset(_FUNCTION_LIST.split())
 """Functions of SQLite that a statement may call.  None reads a file, a schema or a setting."""
 
 TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
@@ -131,9 +131,12 @@ class Guard:
         self.connection.set_authorizer(self._authorize)
         self.connection.set_progress_handler(lambda: int(self.expired()), _PROGRESS_STEPS)
 
-    def _register(self, name: str, function: object) -> None:
+    def _register(self, name: str, function: Callable[[Value], Value]) -> None:
         self.connection.create_function(
-            f"{self._tag}_{name}", 1, function, deterministic=True  # type: ignore[arg-type]
+            f"{self._tag}_{name}",
+            1,
+            function,
+            deterministic=True,
         )
 
     def _inner(self, name: str) -> str:
@@ -186,10 +189,7 @@ class Guard:
         """
         waiting = views
         while waiting:
-            later = []
-            for view in waiting:
-                if not self._replay_one(view):
-                    later.append(view)
+            later = [view for view in waiting if not self._replay_one(view)]
             if len(later) == len(waiting):
                 return
             waiting = later
@@ -298,7 +298,11 @@ class Guard:
     # ------------------------------------------------------------ the wall
 
     def _authorize(
-        self, action: int, first: str | None, second: str | None, db: str | None,
+        self,
+        action: int,
+        first: str | None,
+        second: str | None,
+        db: str | None,
         inner: str | None,
     ) -> int:
         """SQLite asks for each thing a statement would do.  Only what is known is allowed."""
@@ -317,9 +321,7 @@ class Guard:
         self.why = self.why or ("action", "")
         return _DENY
 
-    def _authorize_read(
-        self, table: str, column: str, db: str | None, inner: str | None
-    ) -> int:
+    def _authorize_read(self, table: str, column: str, db: str | None, inner: str | None) -> int:
         if inner in self._base_of and self._base_of[inner] == table and db == self._source:
             return _OK  # the projection, and nothing else, reads the file
         if db == "temp" and column == "ROWID":
@@ -349,4 +351,3 @@ class Guard:
             and plain not in self._objects
             and not re.match(r"pragma_|sqlite_", plain)
         )
-

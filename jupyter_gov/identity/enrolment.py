@@ -83,9 +83,7 @@ class Enrolment:
         The caller has checked that the request is signed by that key.  Raises EnrolmentRefused.
         """
         kernel = self._store.kernel(asked.slot_id)
-        if kernel is None or not hmac.compare_digest(
-            kernel.secret_hash, fingerprint(asked.secret)
-        ):
+        if kernel is None or not hmac.compare_digest(kernel.secret_hash, fingerprint(asked.secret)):
             raise EnrolmentRefused("this enrolment secret is not known", next=_RESTART)
         enrolled = self._store.enrol_kernel(
             kernel.slot_id, public_key=public_key, client_address=address, isolation=isolation
@@ -97,12 +95,16 @@ class Enrolment:
                 hint="If this kernel did not use it, something else did: restart the kernel.",
                 next=_RESTART,
             )
-        return replace(
-            kernel, public_key=public_key, client_address=address, isolation=isolation
-        )
+        return replace(kernel, public_key=public_key, client_address=address, isolation=isolation)
 
     def verify(
-        self, claim: signing.Claim, key: bytes, *, method: str, authority: str, target: str,
+        self,
+        claim: signing.Claim,
+        key: bytes,
+        *,
+        method: str,
+        authority: str,
+        target: str,
         body: bytes,
     ) -> None:
         """Signature, freshness, and first use.  Raises Unauthenticated."""
@@ -112,9 +114,7 @@ class Enrolment:
                 "the request's timestamp is too far from the gateway's clock",
                 hint="Set the clocks of both machines (NTP).",
             )
-        signing.verify(
-            claim, key, method=method, authority=authority, target=target, body=body
-        )
+        signing.verify(claim, key, method=method, authority=authority, target=target, body=body)
         if not self._nonces.spend(claim.key_id, claim.nonce, now=now):
             raise Unauthenticated("this very request was sent before")
 

@@ -12,7 +12,7 @@ import os
 import secrets
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -48,26 +48,39 @@ class EvaluationIdentities:
         self._clock = clock
         self._hasher = PasswordHasher()
         self._hashes: dict[str, str] = {}
+        self._read_at = 0
         self._nobody = self._hasher.hash(secrets.token_hex(16))
         self._failures: dict[str, deque[datetime]] = {}
         self._lock = threading.Lock()
 
-    def generate(self) -> dict[str, str]:
-        """Make passwords for those who have none yet, and return them: they are shown once."""
+    def generate(self, renew: Iterable[str] = ()) -> dict[str, str]:
+        """
+        Make passwords for those who have none yet, and for those to *renew*.
+
+        Returns them: they are shown once.
+        """
         made: dict[str, str] = {}
-        if self._file.exists():
-            self._hashes = json.loads(self._file.read_text())
-        for subject in self.identities.keys() - self._hashes.keys():
+        self._read()
+        for subject in sorted((self.identities.keys() - self._hashes.keys()) | set(renew)):
             made[subject] = secrets.token_urlsafe(9)
             self._hashes[subject] = self._hasher.hash(made[subject])
         if made:
             fresh = self._file.with_suffix(".new")
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "w") as out:
                 json.dump(self._hashes, out)
                 out.flush()
                 os.fsync(out.fileno())
             fresh.replace(self._file)
         return made
+
+    def _read(self) -> None:
+        """The hashes, if the file changed since they were read."""
+        if self._file.exists():
+            changed = self._file.stat().st_mtime_ns
+            if changed != self._read_at:
+                self._hashes = json.loads(self._file.read_text())
+                self._read_at = changed
 
     def groups(self, subject: str) -> frozenset[str]:
         """Groups of a person; empty for one who is not, or no longer, in the config."""
@@ -89,6 +102,7 @@ class EvaluationIdentities:
                 failures.popleft()
             if len(failures) >= FAILURES:
                 raise Busy("too many failed sign-ins; wait five minutes")
+        self._read()
         try:
             self._hasher.verify(self._hashes.get(key, self._nobody), password)
         except (VerificationError, InvalidHashError):

@@ -93,9 +93,7 @@ def _checked(
         if not pa.types.is_integer(column.type):
             good = pa.array([False] * len(column))
         else:
-            good = pc.and_(
-                pc.greater_equal(column, 0), pc.less_equal(column, OLDEST_AGE)
-            )
+            good = pc.and_(pc.greater_equal(column, 0), pc.less_equal(column, OLDEST_AGE))
     elif pa.types.is_string(column.type):
         good = pc.match_substring_regex(column, SHAPES[str(treatment)])
     else:

@@ -22,9 +22,8 @@ Value = None | int | float | str | bytes
 OLDEST_AGE = 90
 """45 CFR 164.514(b)(2)(i)(C): ages over 89 become one category."""
 
-SMALL_ZIP3 = frozenset(
-    "036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893".split()
-)
+_SMALL = "036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893"
+SMALL_ZIP3 = frozenset(_SMALL.split())
 """
 Three-digit areas of 20,000 people or fewer (2000 census), which become 000.
 
@@ -166,8 +165,10 @@ class Seals:
         if value is None:
             return None
         plain = b"b" + value if isinstance(value, bytes) else b"t" + str(value).encode()
-        return self.OPEN + base64.urlsafe_b64encode(self._siv.encrypt(plain, None)).decode() + (
-            self.CLOSE
+        return (
+            self.OPEN
+            + base64.urlsafe_b64encode(self._siv.encrypt(plain, None)).decode()
+            + (self.CLOSE)
         )
 
     def open(self, token: str) -> str | None:

@@ -87,9 +87,7 @@ def read(sql: str, dialect: str) -> Statement:
         )
     for node in tree.walk():
         if isinstance(node, _NEVER):
-            raise StatementRefused(
-                f"{_kind(node)} is not allowed inside a query", next=_FIX
-            )
+            raise StatementRefused(f"{_kind(node)} is not allowed inside a query", next=_FIX)
     return Statement(
         text=sql,
         action="read",
@@ -175,9 +173,7 @@ def _sources(tree: exp.Expr) -> tuple[Source | None, ...] | None:
         if not isinstance(table, exp.Table) or not isinstance(table.this, exp.Identifier):
             return None
         by_alias[table.alias_or_name.lower()] = table.name
-    return tuple(
-        source for item in tree.expressions for source in _source(item, by_alias)
-    )
+    return tuple(source for item in tree.expressions for source in _source(item, by_alias))
 
 
 def _source(item: exp.Expr, by_alias: dict[str, str]) -> list[Source | None]:

@@ -182,9 +182,13 @@ class SqliteAuditLog:
                 sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC,
                 sqlite3.SQLITE_IOERR_SHMSIZE,
             )  # fmt: skip
-            return _full() if full else AuditUnavailable(
-                "the audit record cannot be written, so nothing was run",
-                hint=f"The log's administrator should look at {type(error).__name__}.",
+            return (
+                _full()
+                if full
+                else AuditUnavailable(
+                    "the audit record cannot be written, so nothing was run",
+                    hint=f"The log's administrator should look at {type(error).__name__}.",
+                )
             )
         return None
 

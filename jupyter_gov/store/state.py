@@ -154,9 +154,7 @@ class State:
                     t.kernel.c.public_key.is_(None),
                     t.kernel.c.revoked_at.is_(None),
                 )
-                .values(
-                    public_key=public_key, client_address=client_address, isolation=isolation
-                )
+                .values(public_key=public_key, client_address=client_address, isolation=isolation)
             )
             return done.rowcount == 1
 
@@ -308,9 +306,7 @@ class State:
     def sessions(self, *, person: str | None = None) -> list[Session]:
         where: list[Any] = [t.session.c.ended_at.is_(None)]
         if person is not None:
-            where.append(
-                func.coalesce(t.session.c.on_behalf_of, t.session.c.subject) == person
-            )
+            where.append(func.coalesce(t.session.c.on_behalf_of, t.session.c.subject) == person)
         return self._sessions(*where)
 
     def end_session(self, session_id: str, *, at: datetime, why: str) -> bool:

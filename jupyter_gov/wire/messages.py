@@ -301,7 +301,8 @@ def _build(kind: Any, data: Any, where: str) -> Any:
             raise errors.BadRequest(f"{where} has no field {sorted(map(str, extra))[0]!r}")
         if missing := {n for n, (_, required) in known.items() if required} - set(data):
             raise errors.BadRequest(f"{where} needs the field {min(missing)!r}")
-        return typing.cast(Any, kind)(**{n: _build(known[n][0], v, f"{where}.{n}") for n, v in data.items()})
+        make = typing.cast(Any, kind)
+        return make(**{n: _build(known[n][0], v, f"{where}.{n}") for n, v in data.items()})
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):
         for option in typing.get_args(kind):

@@ -1,0 +1,116 @@
+"""enroll, config and passwd."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+import socket
+import sys
+from http.client import HTTPConnection
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from jupyter_gov.audit.events import Actor, Event
+from jupyter_gov.bootstrap.check import check as check_settings
+from jupyter_gov.bootstrap.compose import check_databases, open_log, open_store
+from jupyter_gov.errors import ConfigInvalid
+from jupyter_gov.gateway.config import GatewayConfig
+from jupyter_gov.gateway.isolation import private
+from jupyter_gov.identity.evaluation import EvaluationIdentities
+from jupyter_gov.identity.model import Server
+from jupyter_gov.store.clock import ForwardClock
+
+
+def check(files: list[Path]) -> int:
+    """`config check`: every mistake, or what the configuration says."""
+    if not files:
+        raise ConfigInvalid(("no config file was found; name one with --config",))
+    settings = GatewayConfig(files).settings()
+    checked = check_settings(settings)
+    check_databases(checked)
+    print(f"the configuration is good (digest {checked.digest})")
+    for name, spec in checked.connections.items():
+        columns = sum(len(columns) for columns in spec.tags.values())
+        print(f"  connection {name}: {len(spec.tags)} tables, {columns} tagged columns")
+    for name, eligibility in checked.eligibilities.items():
+        print(f"  eligibility {name}: {', '.join(eligibility.who)} on {eligibility.connection}")
+    for problem in private(settings.files):
+        print(f"  note: {problem}")
+    return 0
+
+
+def reload(files: list[Path]) -> int:
+    """`config reload`: whole or not at all; prints the difference that is recorded."""
+    settings = GatewayConfig(files).settings()
+    path = settings.state_dir / "admin.sock"
+    connection = HTTPConnection("localhost", timeout=60)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    try:
+        connection.sock.connect(str(path))
+    except OSError as problem:
+        print(f"no gateway answers at {path}: {problem.strerror}", file=sys.stderr)
+        return 1
+    with contextlib.closing(connection):
+        connection.request("POST", "/reload", body=b"")
+        answer = connection.getresponse()
+        data = json.loads(answer.read())
+    if answer.status != 200:
+        raise ConfigInvalid(tuple(data["problems"]))
+    print("\n".join(data["difference"]) or "nothing changed")
+    return 0
+
+
+def enroll(files: list[Path], name: str, owner: str, url: str, out: Path) -> int:
+    """`enroll`: a credential for a notebook server; the gateway keeps the public half."""
+    settings = GatewayConfig(files).settings()
+    checked = check_settings(settings)
+    if owner and owner not in checked.identities:
+        raise ConfigInvalid((f"--owner {owner}: there is no such person in the configuration",))
+    key = Ed25519PrivateKey.generate()
+    server = Server(
+        server_id="N-" + secrets.token_hex(8),
+        name=name,
+        owner=owner or None,
+        public_key=key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw),
+    )
+    credential = {
+        "server_id": server.server_id,
+        "url": url.rstrip("/"),
+        "private_key": base64.b64encode(key.private_bytes_raw()).decode(),
+    }
+    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(credential, file)
+    log = open_log(settings.state_dir)
+    log.append(
+        Event(
+            kind="server.enrolled",
+            at=ForwardClock()(),
+            actor=Actor(server=server.server_id),
+            says={"name": name, "owner": owner},
+        )
+    )
+    log.close()
+    open_store(settings.state_dir).add_server(server)
+    print(f"enrolled {server.server_id}; give {out} to the notebook server's user (mode 0600) and")
+    print(f'set c.GovServer.credential_file = "{out}" in its jupyter_server_config.py')
+    return 0
+
+
+def passwd(files: list[Path], names: list[str]) -> int:
+    """`passwd`: new passwords of evaluation identities."""
+    settings = GatewayConfig(files).settings()
+    checked = check_settings(settings)
+    if unknown := set(names) - checked.identities.keys():
+        raise ConfigInvalid((f"there is no evaluation identity {sorted(unknown)[0]}",))
+    identities = EvaluationIdentities(
+        checked.identities, settings.state_dir / "evaluation.json", ForwardClock()
+    )
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, password in identities.generate(renew=names or list(checked.identities)).items():
+        print(f"{name}\t{password}")
+    return 0

@@ -1,0 +1,91 @@
+"""The command line: `jupyter gov gateway|enroll|config|audit|passwd`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jupyter_core.paths import jupyter_config_path
+
+from jupyter_gov.cli import admin, audit
+from jupyter_gov.errors import GovError
+from jupyter_gov.gateway.serve import serve
+
+CONFIG_NAMES = ("jupyter_server_config.py", "jupyter_server_config.json")
+
+
+def default_files() -> list[Path]:
+    """The notebook server's own config files, lowest priority first."""
+    folders = [Path(folder) for folder in reversed(jupyter_config_path())]
+    found = [folder / name for folder in folders for name in CONFIG_NAMES]
+    return [path for path in found if path.is_file()]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    top = argparse.ArgumentParser(
+        prog="jupyter gov", description="Governed data access for notebooks."
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.add_argument(
+            "--config", action="append", type=Path, metavar="FILE",
+            help="a config file; may be given more than once (default: jupyter_server_config)",
+        )  # fmt: skip
+        return sub
+
+    gateway = command("gateway", "Serve: the trusted process between kernels and databases.")
+    gateway.add_argument("--managed", action="store_true", help=argparse.SUPPRESS)
+    gateway.add_argument("--port", type=int, help="listen here instead of c.GovGateway.port")
+
+    enroll = command("enroll", "Let a notebook server open kernel slots for its user.")
+    enroll.add_argument("--name", required=True, help="what people see the server called")
+    enroll.add_argument("--owner", default="", help="the only person who may confirm its kernels")
+    enroll.add_argument("--url", required=True, help="where the server reaches the gateway")
+    enroll.add_argument("--out", required=True, type=Path, help="the credential file to write")
+
+    config = command("config", "Check the configuration, or put a changed one in force.")
+    config.add_argument("verb", choices=("check", "reload"))
+
+    log = command("audit", "List or verify the audit log.")
+    log.add_argument("verb", choices=("list", "verify", "show"))
+    log.add_argument("record", nargs="?", help="for show: the record's id")
+    log.add_argument("--kind", help="list only this kind of event")
+    log.add_argument("--last", type=int, help="list only so many, the newest")
+    log.add_argument("--against", metavar="SIZE:ROOT", help="verify against a root noted earlier")
+    log.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    passwd = command("passwd", "Make new passwords for evaluation identities; shown once.")
+    passwd.add_argument("name", nargs="*", help="identities (default: all)")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 0 done, 1 the log or the request is bad, 2 the config is."""
+    asked = parser().parse_args(arguments)
+    files = [path.absolute() for path in asked.config or default_files()]
+    try:
+        match asked.command:
+            case "gateway":
+                return serve(files, managed=asked.managed, port=asked.port)
+            case "enroll":
+                return admin.enroll(files, asked.name, asked.owner, asked.url, asked.out)
+            case "config":
+                return admin.check(files) if asked.verb == "check" else admin.reload(files)
+            case "audit":
+                return audit.run(files, asked)
+            case _:
+                return admin.passwd(files, asked.name)
+    except GovError as problem:
+        print(f"jupyter gov: {problem}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

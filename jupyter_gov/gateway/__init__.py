@@ -1,0 +1,1 @@
+"""The gateway's process: its tornado application, its pages, its configuration."""

@@ -1,0 +1,221 @@
+"""
+The process: listen, watch the clock, obey signals, end in order.
+
+Managed, it serves the notebook server that started it and ends with it: the parent's pipe on
+standard input is the leash, so that no crash leaves a gateway behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import signal
+import ssl
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets, bind_unix_socket
+from tornado.web import Application
+
+from jupyter_gov.bootstrap.compose import Gateway
+from jupyter_gov.bootstrap.keys import private_folder
+from jupyter_gov.errors import AuditUnavailable, ConfigInvalid
+from jupyter_gov.gateway.admin import admin_application
+from jupyter_gov.gateway.api import ROUTES
+from jupyter_gov.gateway.attempts import Attempts
+from jupyter_gov.gateway.config import GatewayConfig
+from jupyter_gov.gateway.handlers import Service
+from jupyter_gov.gateway.isolation import harden_process, private
+from jupyter_gov.gateway.pages import PAGES, NothingPage, WebSessions
+from jupyter_gov.identity.model import Server
+
+log = logging.getLogger("jupyter_gov.gateway")
+
+MAX_BODY = 4 * 1024 * 1024
+_CONTROL_THREADS = 16
+_TICK = 0.5
+"""Seconds between looks at the clock: how late, at most, something is ended that time ends."""
+
+
+def application(service: Service) -> Application:
+    """Kernels' and servers' API, and the pages."""
+    web = WebSessions()
+    rules: list[Any] = [(path, handler, {"service": service}) for path, handler in ROUTES]
+    rules += [(path, handler, {"service": service, "web": web}) for path, handler in PAGES]
+    rules.append((r".*", NothingPage, {"service": service, "web": web}))
+    return Application(rules, log_function=lambda handler: None)
+
+
+class Serving:
+    """One gateway while it serves."""
+
+    def __init__(self, config: GatewayConfig, managed: dict[str, Any] | None) -> None:
+        self.config = config
+        self._managed = managed
+        self.gateway = Gateway(config.settings())
+        self._control = ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control")
+        most = config.gateway.statements_in_all
+        self._queries = ThreadPoolExecutor(most + 8, thread_name_prefix="statement")
+        self._stop = asyncio.Event()
+        self._why = "it was told to stop"
+
+    async def run(self) -> None:
+        """Serve until told to stop.  Raises ConfigInvalid, AuditUnavailable before it listens."""
+        gateway, settings = self.gateway, self.config.gateway
+        await asyncio.to_thread(gateway.start)
+        passwords = await asyncio.to_thread(gateway.identities.generate)
+        sockets = bind_sockets(settings.port, settings.address)
+        port = sockets[0].getsockname()[1]
+        scheme = "https" if settings.certfile else "http"
+        service = Service(
+            gateway=gateway,
+            page_url=settings.page_url or f"{scheme}://{settings.page_host}:{port}/",
+            attempts=Attempts(gateway.log, gateway.clock, self._control),
+            control=self._control,
+            queries=self._queries,
+            managed=self._managed is not None,
+        )
+        server = HTTPServer(
+            application(service),
+            max_body_size=MAX_BODY,
+            max_buffer_size=2 * MAX_BODY,
+            idle_connection_timeout=600,
+            ssl_options=self._tls(),
+        )
+        server.add_sockets(sockets)
+        admin = HTTPServer(admin_application(self))
+        admin_path = gateway.settings.state_dir / "admin.sock"
+        admin.add_socket(bind_unix_socket(str(admin_path), mode=0o600))
+        if self._managed is not None:
+            await asyncio.to_thread(self._adopt, self._managed)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
+        clock = asyncio.create_task(self._watch_clock())
+        self._say(
+            {
+                "url": f"{scheme}://{settings.address}:{port}",
+                "page_url": service.page_url,
+                "pid": os.getpid(),
+                "passwords": passwords,
+            }
+        )
+        await self._stop.wait()
+        server.stop()
+        admin.stop()
+        clock.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await clock
+        await asyncio.to_thread(gateway.stop, self._why)
+        await asyncio.to_thread(self._queries.shutdown)
+        await server.close_all_connections()
+        await asyncio.to_thread(self._control.shutdown)
+        await asyncio.to_thread(gateway.close, self._why)
+        with contextlib.suppress(OSError):
+            admin_path.unlink()
+
+    def stop(self, why: str) -> None:
+        """End in order."""
+        self._why = why
+        self._stop.set()
+
+    async def reload(self) -> list[str]:
+        """Read the files again.  Raises ConfigInvalid; the old configuration then stays."""
+        settings = GatewayConfig(self.config.files).settings()
+        return await asyncio.to_thread(self.gateway.reload, settings)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        settings = self.config.gateway
+        if not settings.certfile:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(settings.certfile, settings.keyfile or None)
+        return context
+
+    def _adopt(self, managed: dict[str, Any]) -> None:
+        """The notebook server that started this gateway may open slots in it."""
+        if self.gateway.store.server(managed["server_id"]) is None:
+            self.gateway.store.add_server(
+                Server(
+                    server_id=managed["server_id"],
+                    name=managed["name"],
+                    owner=managed["owner"] or None,
+                    public_key=base64.b64decode(managed["public_key"]),
+                    managed=True,
+                )
+            )
+
+    def _say(self, ready: dict[str, Any]) -> None:
+        if self._managed is not None:
+            print(json.dumps(ready), flush=True)
+            asyncio.get_running_loop().add_reader(0, self._leash)
+            return
+        print(f"jupyter gov gateway: serving {ready['url']}", file=sys.stderr)
+        print(f"people decide at {ready['page_url']}", file=sys.stderr)
+        for name, password in ready["passwords"].items():
+            print(f"evaluation identity {name}: password {password} (shown once)",
+                  file=sys.stderr)  # fmt: skip
+        for problem in private(self.config.files):
+            print(f"warning: {problem}", file=sys.stderr)
+
+    def _leash(self) -> None:
+        if not os.read(0, 1024):
+            asyncio.get_running_loop().remove_reader(0)
+            self.stop("the notebook server that managed it ended")
+
+    async def _watch_clock(self) -> None:
+        """End grants and sessions at their time."""
+        while True:
+            try:
+                following = await asyncio.to_thread(self.gateway.ender.end_what_is_over)
+            except Exception as fault:
+                log.error("ending what is over: %s", type(fault).__name__)
+                following = None
+            left = _TICK
+            if following is not None:
+                left = min((following - self.gateway.clock()).total_seconds(), _TICK)
+            await asyncio.sleep(max(left, 0.01))
+
+
+def _hold(state_dir: Path) -> int:
+    """One gateway per state folder: a second one would close the first one's statements."""
+    handle = os.open(private_folder(state_dir) / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise ConfigInvalid(
+            (f"c.GovGateway.state_dir: another gateway uses {state_dir}; give this one its own",)
+        ) from None
+    return handle
+
+
+def serve(files: list[Path], *, managed: bool, port: int | None = None) -> int:
+    """`jupyter gov gateway`.  Returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    harden_process()
+    os.umask(0o077)
+    leash = json.loads(sys.stdin.readline()) if managed else None
+
+    async def main() -> None:
+        config = GatewayConfig(files, port=port)
+        _hold(config.settings().state_dir)
+        await Serving(config, leash).run()
+
+    try:
+        asyncio.run(main())
+    except (ConfigInvalid, AuditUnavailable) as wrong:
+        print(f"jupyter gov gateway: {wrong}", file=sys.stderr)
+        return 2
+    except OSError as wrong:
+        print(f"jupyter gov gateway: cannot listen: {wrong.strerror}", file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,1 @@
+"""The kernel's side: client, magics, display.  Imports only wire and errors."""

@@ -1,0 +1,308 @@
+"""
+The kernel API, for agents and for whoever prefers calls to magics.
+
+    import jupyter_gov as gov
+    gov.login(agent="recon")
+    con = gov.connect("clinic")
+    df = con.query("SELECT sex, count(*) AS n FROM patients WHERE state = :state GROUP BY sex",
+                   state="OR")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
+
+from jupyter_gov.errors import (
+    Denied,
+    GovError,
+    Next,
+    ResultCut,
+    UnknownName,
+)
+from jupyter_gov.kernel.display import plain
+from jupyter_gov.kernel.frame import Answer, DtypeBackend, read_answer, to_pandas
+from jupyter_gov.kernel.http import GatewayHttp
+from jupyter_gov.wire import messages as m
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_POLL_SECONDS = 1.0
+
+
+class Connection:
+    """
+    One governed connection.  Holds no state but its name: every call is authorised anew.
+
+    Each method has an async form with an ``a`` before its name.
+    """
+
+    def __init__(self, http: Callable[[], GatewayHttp], name: str, *, grant: str = "") -> None:
+        self._http = http
+        self.name = name
+        self.grant = grant
+
+    def __repr__(self) -> str:
+        return f"<governed connection {self.name!r}>"
+
+    def query(
+        self,
+        sql: str,
+        /,
+        *,
+        limit: int | None = None,
+        on_limit: Literal["raise", "truncate"] = "raise",
+        note: str = "",
+        grant: str = "",
+        dtype_backend: DtypeBackend = "numpy",
+        binds: Mapping[str, object] | None = None,
+        **more_binds: object,
+    ) -> pd.DataFrame:
+        """
+        Run one statement and return its masked frame.
+
+        Args:
+            sql: with parameters as ``:name``; values are sent apart and never become SQL.
+            limit: most rows; a longer result raises ResultCut unless *on_limit* is "truncate".
+            note: why, for the record (sealed with the statement).
+            grant: the one grant to run under; else the narrowest that covers the statement.
+            dtype_backend: "numpy" for the dtypes of pandas.read_sql, "pyarrow" for ArrowDtype.
+            binds: parameter values, also as keywords.
+
+        Returns:
+            A DataFrame; ``attrs["gov"]`` says who, under which grant, what was treated, and the
+            record's id.
+
+        Raises:
+            Denied and its kinds, QueryFailed and its kinds, ResultCut, Busy, Unavailable.
+        """
+        answer = self._run(sql, {**(binds or {}), **more_binds}, limit, note, grant)
+        if answer.trailer.cut and on_limit == "raise":
+            raise _cut(answer)
+        return _framed(answer, dtype_backend)
+
+    def _run(
+        self, sql: str, binds: Mapping[str, object], limit: int | None, note: str, grant: str
+    ) -> Answer:
+        http = self._http()
+        query_id = secrets.token_urlsafe(12)
+        body = m.encode(
+            m.Query(
+                query_id=query_id,
+                connection=self.name,
+                sql=sql,
+                binds={name: m.encode_bind(name, value) for name, value in binds.items()},
+                grant=grant or self.grant,
+                limit=limit,
+                note=note,
+            )
+        )
+        answer = None
+        try:
+            answer = http.open("POST", "/queries", body)
+            whole = read_answer(answer)
+            answer.release_conn()
+            return whole
+        except GovError as error:
+            error.statement = sql
+            if answer is not None:
+                answer.close()
+            raise
+        except BaseException:
+            # An interrupt, most likely: the database must stop as well.
+            if answer is not None:
+                answer.close()
+            with contextlib.suppress(GovError):
+                http.send("DELETE", f"/queries/{query_id}")
+            raise
+
+    def tables(self) -> pd.DataFrame:
+        """The tables of the grant, with the number of columns and how many are treated."""
+        import pandas as pd
+
+        rows = [
+            {
+                "table": table.name,
+                "kind": table.kind,
+                "columns": len(table.columns),
+                "treated": sum(c.treatment != "clear" for c in table.columns),
+            }
+            for table in self._tables()
+        ]
+        return pd.DataFrame(rows, columns=["table", "kind", "columns", "treated"])
+
+    def _tables(self) -> tuple[m.TableView, ...]:
+        return self._http().call("GET", f"/connections/{self.name}/tables", m.Listing).tables
+
+    def describe(self, table: str) -> pd.DataFrame:
+        """A table's columns: tag, treatment, type before and after, and what enforces it."""
+        import pandas as pd
+
+        found = self._tables()
+        match = next((t for t in found if t.name.lower() == table.lower()), None)
+        if match is None:
+            raise UnknownName(
+                f"the grant has no table {table}",
+                near=tuple(t.name for t in found)[:5],
+                next=Next("narrow", magic=f"%gov tables {self.name}", call="con.tables()"),
+            )
+        return pd.DataFrame([asdict(column) for column in match.columns])
+
+    def budget(self) -> m.Budget:
+        """What is left: seconds, statements and rows of the grant the next statement would use."""
+        return self._http().call("GET", f"/connections/{self.name}/budget", m.Budget)
+
+    async def aquery(self, sql: str, /, **options: Any) -> pd.DataFrame:
+        """`query`, off the event loop; cancelling the task cancels the statement."""
+        return await asyncio.to_thread(self.query, sql, **options)
+
+    async def atables(self) -> pd.DataFrame:
+        """`tables`, off the event loop."""
+        return await asyncio.to_thread(self.tables)
+
+    async def adescribe(self, table: str) -> pd.DataFrame:
+        """`describe`, off the event loop."""
+        return await asyncio.to_thread(self.describe, table)
+
+    async def abudget(self) -> m.Budget:
+        """`budget`, off the event loop."""
+        return await asyncio.to_thread(self.budget)
+
+
+class Client:
+    """
+    What a kernel can ask of its gateway.
+
+    The package's functions are those of one client, of the kernel's own key.
+    """
+
+    def __init__(self, http: Callable[[], GatewayHttp]) -> None:
+        self._http = http
+
+    def connect(self, name: str, *, grant: str = "") -> Connection:
+        """A governed connection by its name.  Opens nothing yet."""
+        return Connection(self._http, name, grant=grant)
+
+    def login(self, *, agent: str = "", wait: bool = True, timeout: float = 600.0) -> m.SessionView:
+        """
+        Attach this kernel to a person, or to an agent acting for one.
+
+        Shows a short code, which the person types on the gateway's own page.  Does nothing if
+        the kernel is attached already (to the same kind of principal).
+
+        Args:
+            agent: the name to suggest for an agent; the person decides.
+            wait: False returns at once; call `whoami` later.
+            timeout: seconds to wait at most.
+
+        Raises:
+            Denied if the person refused or the code expired, Busy in the pause after a refusal.
+        """
+        current = self.whoami()
+        if current.attached and current.principal is not None:
+            is_agent = current.principal.kind == "agent"
+            if not agent or (is_agent and current.principal.name == agent):
+                _say(f"attached: {plain(_who(current))}")
+                return current
+        http = self._http()
+        code = http.call("POST", "/attach", m.Code, m.encode(m.OpenCode(agent=agent)))
+        _say(f"Open {code.url} and type the code  {code.code}  (works once, for ten minutes)")
+        if not wait:
+            return current
+        until = time.monotonic() + timeout
+        while time.monotonic() < until:
+            state = http.call("GET", f"/attach/{code.request_id}", m.CodeState).state
+            if state == "confirmed":
+                view = self.whoami()
+                _say(f"attached: {plain(_who(view))}")
+                return view
+            if state != "pending":
+                raise Denied(
+                    f"the code was {state}",
+                    hint="Run %gov login again for a new one.",
+                    next=Next("login", magic="%gov login", call="gov.login()"),
+                )
+            time.sleep(_POLL_SECONDS)
+        raise Denied("nobody typed the code in time", hint="Run %gov login again for a new one.")
+
+    def logout(self) -> None:
+        """Detach this kernel: its session and grants end now."""
+        self._http().call("DELETE", "/session", m.SessionView)
+
+    def whoami(self) -> m.SessionView:
+        """Who this kernel is to the gateway."""
+        return self._http().call("GET", "/session", m.SessionView)
+
+    def connections(self) -> tuple[m.ConnectionView, ...]:
+        """What this session may use or ask for."""
+        return self._http().call("GET", "/connections", m.Listing).connections
+
+    def grants(self) -> tuple[m.GrantView, ...]:
+        """This session's grants, over or not."""
+        return self._http().call("GET", "/grants", m.Listing).grants
+
+    def request(
+        self, connection: str, *, duration: str = "", eligibility: str = "", note: str = ""
+    ) -> m.GrantView:
+        """Ask for a grant, for example ``request("clinic", duration="30m")``."""
+        asked = m.RequestGrant(
+            connection=connection, duration=duration, eligibility=eligibility, note=note
+        )
+        return self._http().call("POST", "/grants", m.GrantView, m.encode(asked))
+
+    def give_back(self, grant: str) -> m.GrantView:
+        """End one of this session's grants before its time."""
+        return self._http().call("DELETE", f"/grants/{grant}", m.GrantView)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stdout, flush=True)
+
+
+def _who(view: m.SessionView) -> str:
+    principal = view.principal
+    if principal is None:
+        return "nobody"
+    acting = principal.name
+    if principal.on_behalf_of:
+        acting = f"agent {principal.name} on behalf of {principal.on_behalf_of}"
+    return f"{acting}, for: {view.purpose}"
+
+
+def _cut(answer: Answer) -> ResultCut:
+    return ResultCut(
+        f"the result is longer than the limit of {answer.trailer.rows:,} rows",
+        hint='Aggregate or filter in SQL, or pass on_limit="truncate" and mean it.',
+        record=answer.head.record,
+        next=Next("narrow", call='con.query(…, on_limit="truncate")'),
+    )
+
+
+def _framed(answer: Answer, dtype_backend: DtypeBackend) -> pd.DataFrame:
+    frame = to_pandas(answer, dtype_backend)
+    head, trailer = answer.head, answer.trailer
+    frame.attrs["gov"] = {
+        "record": head.record,
+        "principal": head.principal.name,
+        "on_behalf_of": head.principal.on_behalf_of,
+        "issuer": head.principal.issuer,
+        "purpose": head.purpose,
+        "connection": head.grant.connection,
+        "grant": head.grant.grant,
+        "grant_ends": head.grant.end,
+        "grant_opened": head.opened_grant,
+        "seconds_left": head.grant.seconds_left,
+        "isolation": head.isolation,
+        "treated": {column.column: column.treatment for column in trailer.treated},
+        "withheld_cells": trailer.withheld_cells,
+        "rows": trailer.rows,
+        "cut": trailer.cut,
+    }
+    return frame

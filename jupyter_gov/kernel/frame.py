@@ -1,0 +1,168 @@
+"""From the gateway's Arrow stream to a DataFrame."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import urllib3
+
+from jupyter_gov.errors import GovError, StreamBroken
+from jupyter_gov.wire.messages import MIXED, TRAILER, Head, Trailer, decode, decode_error
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+DtypeBackend = Literal["numpy", "pyarrow"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """A whole answer: its head, its tables (one per segment), its trailer."""
+
+    head: Head
+    tables: list[pa.Table]
+    trailer: Trailer
+
+
+class _Body:
+    """The answer's body as a file for Arrow: reads exactly what is asked for."""
+
+    closed = False
+
+    def __init__(self, answer: urllib3.BaseHTTPResponse) -> None:
+        self._answer = answer
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0:
+            return self._answer.read()
+        parts = []
+        while size > 0:
+            part = self._answer.read(size)
+            if not part:
+                break
+            parts.append(part)
+            size -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        """The connection is the caller's."""
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return False
+
+
+def read_answer(answer: urllib3.BaseHTTPResponse) -> Answer:
+    """
+    Read to the trailer.
+
+    Raises the error that the trailer carries, or StreamBroken if there is none: half an answer
+    is never handed out.
+    """
+    import pyarrow as pa
+
+    body = _Body(answer)
+    head: Head | None = None
+    tables: list[pa.Table] = []
+    try:
+        while True:
+            reader = pa.ipc.open_stream(body)
+            metadata = reader.schema.metadata or {}
+            if head is None:
+                head = decode(Head, metadata[TRAILER])
+            batches = []
+            for batch, said in _batches(reader):
+                if said is None:
+                    batches.append(batch)
+                    continue
+                tables.append(pa.Table.from_batches(batches, reader.schema))
+                trailer = decode(Trailer, said)
+                if trailer.error is not None:
+                    raise decode_error(trailer.error)
+                return Answer(head=head, tables=tables, trailer=trailer)
+            tables.append(pa.Table.from_batches(batches, reader.schema))
+    except GovError:
+        raise
+    except (pa.ArrowException, EOFError, KeyError, OSError, urllib3.exceptions.HTTPError):
+        raise StreamBroken(
+            "the stream ended without its end, so there is no result",
+            hint="The gateway or the connection failed; the record says how far it came.",
+        ) from None
+
+
+def _batches(reader: Any) -> Iterator[tuple[Any, bytes | None]]:
+    while True:
+        try:
+            batch, metadata = reader.read_next_batch_with_custom_metadata()
+        except StopIteration:
+            return
+        said = metadata.get(TRAILER) if metadata is not None else None
+        yield batch, None if said is None else bytes(said)
+
+
+def to_pandas(answer: Answer, dtype_backend: DtypeBackend = "numpy") -> pd.DataFrame:
+    """
+    The frame, with the dtypes `pandas.read_sql` would give.
+
+    Consumes the answer's tables.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    tables, answer.tables = answer.tables, []
+    mixed = {
+        i
+        for table in tables
+        for i, field in enumerate(table.schema)
+        if field.metadata and MIXED in field.metadata
+    }
+    if mixed:
+        return _object_columns(tables)
+    options: dict[str, Any] = {"split_blocks": True, "self_destruct": True}
+    if dtype_backend == "pyarrow":
+        options = {"types_mapper": pd.ArrowDtype}
+    names = tables[0].column_names
+    positions = [str(i) for i in range(len(names))]  # names may repeat
+    plain = [table.replace_schema_metadata(None).rename_columns(positions) for table in tables]
+    try:
+        joined = pa.concat_tables(plain, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return _object_columns(tables)
+    del plain, tables
+    frame: pd.DataFrame = joined.to_pandas(**options)
+    frame.columns = pd.Index(names)
+    return frame
+
+
+def _object_columns(tables: list[pa.Table]) -> pd.DataFrame:
+    """Columns in which the database returned several types: Python objects, as read_sql does."""
+    import pandas as pd
+
+    names = tables[0].column_names
+    columns: list[list[Any]] = [[] for _ in names]
+    for table in tables:
+        for i, field in enumerate(table.schema):
+            values = table.column(i).to_pylist()
+            if field.metadata and MIXED in field.metadata:
+                values = [_opened(value) for value in values]
+            columns[i] += values
+    frame = pd.DataFrame(dict(enumerate(columns)))
+    frame.columns = pd.Index(names)
+    return frame
+
+
+def _opened(cell: str | None) -> Any:
+    if cell is None:
+        return None
+    value = json.loads(cell)
+    return base64.b64decode(value["bytes"]) if isinstance(value, dict) else value

@@ -1,0 +1,102 @@
+"""The Jupyter server extension."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Bool, Dict, Unicode
+
+from jupyter_gov.server.gateway_client import Credential, GatewayClient
+from jupyter_gov.server.handlers import HANDLERS
+from jupyter_gov.server.managed import ManagedGateway
+from jupyter_gov.server.provisioner import governed_factory
+
+
+class GovServer(ExtensionApp):
+    """Opens kernel slots, and starts a gateway of its own unless told where one is."""
+
+    name = "jupyter_gov"
+    extension_url = "/jupyter-gov"
+    load_other_extensions = True
+
+    managed = Bool(
+        True,
+        config=True,
+        help="Start and supervise a gateway here, as the same user: for evaluation. Without"
+        " effect where credential_file is set.",
+    )
+    credential_file = Unicode(
+        "",
+        config=True,
+        help="Credential written by `jupyter gov enroll`, for a gateway that runs separately.",
+    )
+    owner = Unicode(
+        "", config=True, help="Whose server this is: only they may confirm its kernels."
+    )
+    keep_env = Dict(
+        config=True,
+        help="Environment variables that kernels keep although they look like secrets:"
+        " name → reason.",
+    )
+
+    def initialize_settings(self) -> None:
+        """Before any kernel can start: whose slots they get."""
+        self._managed: ManagedGateway | None = None
+        self._client: GatewayClient | None = None
+        if self.credential_file:
+            self._client = GatewayClient(Credential.read(Path(self.credential_file)))
+        elif self.managed:
+            credential = Credential(
+                server_id="N-" + secrets.token_hex(8), key=Ed25519PrivateKey.generate()
+            )
+            self._managed = ManagedGateway(
+                credential,
+                self._config_files(),
+                name=f"{socket.gethostname()} ({self.serverapp.root_dir})",
+                owner=self.owner,
+                log=self.log,
+            )
+            self._client = GatewayClient(credential)
+            self.serverapp.io_loop.add_callback(self._managed.start)
+        else:
+            self.log.warning("jupyter_gov: neither managed nor enrolled: kernels are ungoverned")
+        KernelProvisionerFactory.clear_instance()
+        governed_factory(self).instance(parent=self.serverapp)
+
+    def initialize_handlers(self) -> None:
+        """The state of kernels, for the front end."""
+        self.handlers.extend((path, handler, {"gov": self}) for path, handler in HANDLERS)
+
+    def _config_files(self) -> list[Path]:
+        own = [Path(path) for path in self.serverapp.loaded_config_files]
+        return list(dict.fromkeys(path for path in own if path.is_file()))
+
+    async def gateway(self) -> GatewayClient | None:
+        """The way to the gateway once it is ready; None if there is none."""
+        if self._managed is not None and not await self._managed.ready():
+            return None
+        return self._client
+
+    def client(self) -> GatewayClient | None:
+        """The way to the gateway, ready or not."""
+        return self._client
+
+    @property
+    def kind(self) -> str:
+        """``managed`` or ``separate``."""
+        return "managed" if self._managed is not None else "separate"
+
+    async def stop_extension(self) -> None:
+        """The server shuts down: so does its managed gateway."""
+        if self._managed is not None:
+            await self._managed.stop()
+
+    def current_activity(self) -> Any:
+        """Nothing here keeps the server from being culled."""
+        return None

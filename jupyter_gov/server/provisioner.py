@@ -1,0 +1,107 @@
+"""
+Kernel slots, whatever provisioner a kernelspec names.
+
+At each start a slot is opened at the gateway and its one-use secret handed to the kernel; at
+shutdown it is revoked.  A kernel starts also when the gateway is down: it is then nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_server import CallContext
+
+from jupyter_gov.errors import GovError
+from jupyter_gov.server.environment import scrubbed
+from jupyter_gov.wire.handover import SECRET, SLOT, URL
+from jupyter_gov.wire.messages import OpenSlot
+
+if TYPE_CHECKING:
+    from jupyter_gov.server.extension import GovServer
+
+STARTUP = "jupyter_gov.kernel.startup"
+
+
+def _claims() -> tuple[str, str]:
+    """Notebook path and user name of the request that starts a kernel: claims, no more."""
+    handler = CallContext.get(CallContext.JUPYTER_HANDLER)
+    if handler is None:
+        return "", ""
+    user = getattr(getattr(handler, "current_user", None), "username", "") or ""
+    try:
+        body = json.loads(handler.request.body or b"{}")
+        path = body.get("path") or ""
+    except (ValueError, AttributeError):
+        path = ""
+    return str(path), str(user)
+
+
+class GovernedProvisioner:
+    """Mixed into the provisioner that a kernelspec names."""
+
+    server: ClassVar[GovServer]
+    _claimed: tuple[str, str] | None = None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        if self._claimed is None:
+            self._claimed = _claims()
+        handed: dict[str, str] = {}
+        gateway = await self.server.gateway()
+        if gateway is not None:
+            try:
+                notebook, user = self._claimed
+                slot = await gateway.open_slot(
+                    OpenSlot(kernel_id=self.kernel_id, notebook=notebook, user=user)  # type: ignore[attr-defined]
+                )
+                handed = {URL: gateway.credential.url, SLOT: slot.slot_id, SECRET: slot.secret}
+            except GovError as problem:
+                self.server.log.error("jupyter_gov: no slot for this kernel: %s", problem)
+        made: dict[str, Any] = await super().pre_launch(**kwargs)  # type: ignore[misc]
+        made["env"] = {**scrubbed(made["env"], self.server.keep_env), **handed}
+        if handed:
+            made["cmd"] = with_startup(made["cmd"])
+        return made
+
+    async def cleanup(self, restart: bool = False) -> None:
+        gateway = await self.server.gateway() if not restart else None
+        if gateway is not None:
+            try:
+                await gateway.close_slot(self.kernel_id)  # type: ignore[attr-defined]
+            except GovError as problem:
+                self.server.log.warning("jupyter_gov: slot not closed: %s", problem)
+        await super().cleanup(restart)  # type: ignore[misc]
+
+
+def with_startup(command: list[str]) -> list[str]:
+    """Let an IPython kernel enrol before its user's first line runs."""
+    if any("ipykernel" in part for part in command):
+        return [*command, f"--InteractiveShellApp.extra_extensions={STARTUP}"]
+    return command
+
+
+def governed_factory(server: GovServer) -> type[KernelProvisionerFactory]:
+    """A factory whose provisioners open slots through *server*."""
+
+    class GovernedProvisionerFactory(KernelProvisionerFactory):
+        """Makes what the kernelspec asks for, governed."""
+
+        _made: ClassVar[dict[type, type]] = {}
+
+        def create_provisioner_instance(self, kernel_id: str, kernel_spec: Any, parent: Any) -> Any:
+            wanted = self._get_provisioner_config(kernel_spec)
+            name = wanted["provisioner_name"]
+            if not self._check_availability(name):
+                raise ModuleNotFoundError(f"kernel provisioner {name} is not installed")
+            base = self.provisioners[name].load()
+            made = self._made.get(base)
+            if made is None:
+                own = {"server": server}
+                made = type(f"Governed{base.__name__}", (GovernedProvisioner, base), own)
+                self._made[base] = made
+            return made(
+                kernel_id=kernel_id, kernel_spec=kernel_spec, parent=parent, **wanted["config"]
+            )
+
+    return GovernedProvisionerFactory
