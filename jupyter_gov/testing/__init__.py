@@ -1,0 +1,1 @@
+"""What an admin tests a policy with: a person who confirms, without a browser."""
