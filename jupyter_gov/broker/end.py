@@ -135,7 +135,7 @@ class Ender:
         return ended
 
     def _actor(self, session: Session) -> Actor:
-        kernel = self._identity.current_kernel(session.server_id, session.kernel_id)
+        kernel = self._identity.last_kernel(session.server_id, session.kernel_id)
         if kernel is None:
             return actor_of(session)
         return actor_of(session, slot=kernel.slot_id, isolation=kernel.isolation)

@@ -370,11 +370,10 @@ class SlotHandler(ServerHandler):
 
 
 class HealthHandler(GovHandler):
-    """GET health: whether it serves; says nothing else."""
+    """GET health: that it serves, and where people decide; says nothing else."""
 
     async def get(self) -> None:
-        self.set_header("Content-Type", "application/json")
-        self.finish('{"serving": true}')
+        self.answer(m.Health(serving=True, page_url=self.service.page_url))
 
 
 def _left(most: int | None, used: int) -> int | None:

@@ -31,6 +31,9 @@ class IdentityStore(Protocol):
     def current_kernel(self, server_id: str, kernel_id: str) -> Kernel | None:
         """The slot of that kernel that is not revoked."""
 
+    def last_kernel(self, server_id: str, kernel_id: str) -> Kernel | None:
+        """The newest slot of that kernel, revoked or not: for what is recorded of its end."""
+
     def last_generation(self, server_id: str, kernel_id: str) -> int:
         """0 if the kernel was never seen."""
 

@@ -14,10 +14,10 @@ def plain(text: str) -> str:
 
 
 def time_left(seconds: int) -> str:
-    """``29 min``, ``45 s``, ``2 h 5 min``."""
+    """``30 min``, ``45 s``, ``2 h 5 min``; to the nearest minute from one minute on."""
     if seconds < 60:
         return f"{seconds} s"
-    minutes = seconds // 60
+    minutes = (seconds + 30) // 60
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 

@@ -17,6 +17,7 @@ from jupyter_gov.errors import GatewayUnreachable, GovError
 from jupyter_gov.wire import signing
 from jupyter_gov.wire.messages import (
     API,
+    Health,
     OpenSlot,
     SessionView,
     Slot,
@@ -70,6 +71,10 @@ class GatewayClient:
     async def state(self, kernel_id: str) -> SessionView:
         """Who a kernel is, for the front end.  Raises GovError."""
         return decode(SessionView, await self._send("GET", f"/slots/{kernel_id}"))
+
+    async def health(self) -> Health:
+        """Whether the gateway serves, and where its pages are.  Raises GovError."""
+        return decode(Health, await self._send("GET", "/health"))
 
     async def _send(self, method: str, path: str, body: bytes = b"") -> bytes:
         if not self.credential.url:

@@ -15,13 +15,34 @@ if TYPE_CHECKING:
     from jupyter_gov.server.extension import GovServer
 
 
-class KernelStateHandler(APIHandler):
-    """GET kernels/ID: whom a kernel is attached to, and what time its grants have left."""
+class StateHandler(APIHandler):
+    """What both have."""
 
     auth_resource = "jupyter_gov"
 
     def initialize(self, gov: GovServer) -> None:
         self.gov = gov
+
+
+class GatewayStateHandler(StateHandler):
+    """GET gateway: whether this server's gateway serves, and where people decide."""
+
+    @web.authenticated
+    @authorized(action="read", resource="jupyter_gov")
+    async def get(self) -> None:
+        client = self.gov.client()
+        if client is None:
+            raise web.HTTPError(404, "this server has no gateway")
+        try:
+            health = await client.health()
+        except GovError:
+            self.finish(json.dumps({"gateway": "unreachable", "page_url": ""}))
+            return
+        self.finish(json.dumps({"gateway": self.gov.kind, "page_url": health.page_url}))
+
+
+class KernelStateHandler(StateHandler):
+    """GET kernels/ID: whom a kernel is attached to, and what time its grants have left."""
 
     @web.authenticated
     @authorized(action="read", resource="jupyter_gov")
@@ -75,4 +96,7 @@ _UNREACHABLE: dict[str, Any] = {
     "grants": [],
     "notices": [],
 }
-HANDLERS = [(r"/jupyter-gov/api/v1/kernels/([A-Za-z0-9_.-]+)", KernelStateHandler)]
+HANDLERS = [
+    (r"/jupyter-gov/api/v1/gateway", GatewayStateHandler),
+    (r"/jupyter-gov/api/v1/kernels/([A-Za-z0-9_.-]+)", KernelStateHandler),
+]

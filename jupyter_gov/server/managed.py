@@ -135,7 +135,10 @@ class ManagedGateway:
             self._log.warning(
                 "jupyter_gov: evaluation identity %s, password %s (shown once)", name, password
             )
-        self._log.info("jupyter_gov: gateway (pid %s) at %s", ready["pid"], ready["url"])
+        self._log.info(
+            "jupyter_gov: gateway (pid %s) at %s; people decide at %s",
+            ready["pid"], ready["url"], ready["page_url"],
+        )  # fmt: skip
         self._ready.set()
 
 

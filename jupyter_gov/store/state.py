@@ -134,6 +134,16 @@ class State:
             ).first()
         return None if row is None else _kernel(row)
 
+    def last_kernel(self, server_id: str, kernel_id: str) -> Kernel | None:
+        with self._engine.connect() as c:
+            row = c.execute(
+                select(t.kernel)
+                .where(t.kernel.c.server_id == server_id, t.kernel.c.kernel_id == kernel_id)
+                .order_by(t.kernel.c.generation.desc())
+                .limit(1)
+            ).first()
+        return None if row is None else _kernel(row)
+
     def last_generation(self, server_id: str, kernel_id: str) -> int:
         with self._engine.connect() as c:
             last = c.execute(

@@ -32,6 +32,18 @@ MIXED = b"gov.mixed"
 T = TypeVar("T")
 
 
+# ------------------------------------------------------------------ the gateway itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Gateway → anyone who can reach it."""
+
+    serving: bool
+    page_url: str
+    """Address of the pages on which people decide."""
+
+
 # ------------------------------------------------------------------ slots and enrolment
 
 
