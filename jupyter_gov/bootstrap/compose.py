@@ -46,6 +46,12 @@ def open_log(state_dir: Path) -> SqliteAuditLog:
     return SqliteAuditLog(private_folder(state_dir / "audit") / "log.sqlite")
 
 
+def open_keys(state_dir: Path) -> Keys:
+    """The keys of a state folder; made while it has no log yet.  Raises ConfigInvalid."""
+    private_folder(state_dir)
+    return load_keys(state_dir, make=not audit_path(state_dir).exists())
+
+
 def open_store(state_dir: Path) -> State:
     """The governance state of a state folder."""
     return State(open_state(private_folder(state_dir) / "state.sqlite"))
@@ -119,8 +125,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._checked = check(settings)
-        private_folder(settings.state_dir)
-        self._keys = load_keys(settings.state_dir)
+        self._keys = open_keys(settings.state_dir)
         engines = {n: _engine(n, self._checked, self._keys) for n in self._checked.connections}
         self._policy = _policy(self._checked, engines)
         self._swap = threading.Lock()
@@ -163,7 +168,11 @@ class Gateway:
         interrupted = recover(self.log, self.clock)
         now = self.clock()
         self.log.append(
-            Event(kind="gateway.started", at=now, says={"interrupted_before": interrupted})
+            Event(
+                kind="gateway.started",
+                at=now,
+                says={"interrupted_before": interrupted, "keys": self._keys.ids()},
+            )
         )
         self.log.append(
             Event(

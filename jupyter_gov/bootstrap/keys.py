@@ -1,7 +1,14 @@
-"""The gateway's own keys: made at the first start, in files only its user may read."""
+"""
+The gateway's own keys: made at the first start, in files only its user may read.
+
+A key that is missing later is not made anew: with another pseudonym key every pseudonym would
+change, and with another audit key the statements of the record could no longer be read.  The ids
+of the keys in use are recorded at each start, so that an exchange shows.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 import secrets
@@ -12,6 +19,7 @@ from pathlib import Path
 from jupyter_gov.errors import ConfigInvalid
 
 _NAMES = ("audit", "pseudonym", "seal", "code")
+_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,6 +39,13 @@ class Keys:
         """64 bytes for AES-256-SIV, of one grant."""
         return hmac.digest(self.seal, b"seal:" + grant_id.encode(), "sha512")
 
+    def ids(self) -> dict[str, str]:
+        """Name → id, which tells nothing of the key; that of ``audit`` stands in each record."""
+        return {
+            name: hashlib.sha256(f"{name} key id".encode() + getattr(self, name)).hexdigest()[:16]
+            for name in _NAMES
+        }
+
 
 def private_folder(path: Path) -> Path:
     """Make *path* with mode 0700, or refuse one that others can enter.  Raises ConfigInvalid."""
@@ -44,17 +59,35 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def load_keys(state_dir: Path) -> Keys:
-    """Read the keys, making those that are missing.  Raises ConfigInvalid."""
+def audit_keys(state_dir: Path) -> list[bytes]:
+    """The audit key, and those that were exchanged and kept beside it as ``audit*.key``."""
+    found = [path.read_bytes() for path in sorted((state_dir / "keys").glob("audit*.key"))]
+    return [key for key in found if len(key) == _BYTES]
+
+
+def load_keys(state_dir: Path, *, make: bool) -> Keys:
+    """
+    Read the keys.
+
+    Args:
+        make: this state folder is new: make those that are missing.
+
+    Raises ConfigInvalid.
+    """
     folder = private_folder(state_dir / "keys")
     found = {}
     for name in _NAMES:
         path = folder / f"{name}.key"
         if not path.exists():
+            if not make:
+                raise ConfigInvalid(
+                    (f"{path} is missing; restore it from your backup (the how-to 'Keys and"
+                     " backups' says what is lost without it)",)
+                )  # fmt: skip
             fresh = path.with_suffix(f".{secrets.token_hex(4)}")
             handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as out:
-                out.write(secrets.token_bytes(32))
+                out.write(secrets.token_bytes(_BYTES))
                 out.flush()
                 os.fsync(out.fileno())
             try:
@@ -64,7 +97,9 @@ def load_keys(state_dir: Path) -> Keys:
             finally:
                 fresh.unlink()
         key = path.read_bytes()
-        if len(key) != 32:
-            raise ConfigInvalid((f"{path} does not hold 32 bytes; restore it from your backup",))
+        if len(key) != _BYTES:
+            raise ConfigInvalid(
+                (f"{path} does not hold {_BYTES} bytes; restore it from your backup",)
+            )
         found[name] = key
     return Keys(**found)

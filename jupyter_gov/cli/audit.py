@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sqlite3
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from jupyter_gov.audit.ports import Leaf
 from jupyter_gov.audit.sealing import AuditKey
 from jupyter_gov.audit.verify import verify
 from jupyter_gov.bootstrap.compose import audit_path
-from jupyter_gov.bootstrap.keys import load_keys
+from jupyter_gov.bootstrap.keys import audit_keys
 from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.gateway.config import GatewayConfig
 from jupyter_gov.store.audit_log import read_leaves
@@ -24,15 +25,19 @@ from jupyter_gov.store.audit_log import read_leaves
 
 def run(files: list[Path], asked: argparse.Namespace) -> int:
     """`audit VERB`."""
-    state_dir = GatewayConfig(files).settings().state_dir
-    path = audit_path(state_dir)
+    path: Path = asked.log or audit_path(GatewayConfig(files).settings().state_dir)
     if not path.is_file():
         raise ConfigInvalid((f"there is no audit log at {path}",))
-    if asked.verb == "verify":
-        return _verify(path, asked.against)
-    if asked.verb == "show":
-        return _show(state_dir, path, asked.record or "")
-    _list(path, asked)
+    try:
+        if asked.verb == "verify":
+            return _verify(path, asked.against)
+        if asked.verb == "show":
+            keys = [] if asked.log else audit_keys(GatewayConfig(files).settings().state_dir)
+            return _show(path, asked.record or "", keys)
+        _list(path, asked)
+    except sqlite3.Error as problem:
+        print(f"PROBLEM {path} cannot be read as a log: {problem}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -96,19 +101,25 @@ def line(body: dict[str, Any]) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _show(state_dir: Path, path: Path, record: str) -> int:
-    """One record in full, its statement opened with the audit key."""
+def _show(path: Path, record: str, keys: list[bytes]) -> int:
+    """One record in full, its statement opened if its audit key is at hand."""
     for body in _bodies(read_leaves(path), None):
         if body["record"] != record:
             continue
         sealed = body["says"].get("sealed")
         if sealed:
             try:
-                key = AuditKey(load_keys(state_dir).audit)
-                body["says"]["opened"] = key.open(record, sealed)
-            except InvalidTag:
-                print("the sealed statement does not open with this key", file=sys.stderr)
+                body["says"]["opened"] = _opened(record, sealed, keys)
+            except (KeyError, InvalidTag) as problem:
+                why = "no key of that id is here" if isinstance(problem, KeyError) else "altered"
+                print(f"the sealed statement does not open: {why}", file=sys.stderr)
         print(json.dumps(body, ensure_ascii=False, indent=2))
         return 0
     print(f"there is no record {record}", file=sys.stderr)
     return 1
+
+
+def _opened(record: str, sealed: Mapping[str, str], keys: list[bytes]) -> dict[str, Any]:
+    """Raises KeyError if none of *keys* is the one, InvalidTag if what is sealed was altered."""
+    by_id = {key.key_id: key for key in map(AuditKey, keys)}
+    return by_id[sealed["key"]].open(record, sealed)

@@ -51,12 +51,15 @@ def parser() -> argparse.ArgumentParser:
     config = command("config", "Check the configuration, or put a changed one in force.")
     config.add_argument("verb", choices=("check", "reload"))
 
-    log = command("audit", "List or verify the audit log.")
+    log = command("audit", "List, show or verify what the audit log holds.")
     log.add_argument("verb", choices=("list", "verify", "show"))
     log.add_argument("record", nargs="?", help="for show: the record's id")
     log.add_argument("--kind", help="list only this kind of event")
     log.add_argument("--last", type=int, help="list only so many, the newest")
     log.add_argument("--against", metavar="SIZE:ROOT", help="verify against a root noted earlier")
+    log.add_argument(
+        "--log", type=Path, metavar="FILE", help="read this copy instead of the gateway's own log"
+    )
     log.add_argument("--json", action="store_true", help="one JSON object a line")
 
     passwd = command("passwd", "Make new passwords for evaluation identities; shown once.")

@@ -43,14 +43,15 @@ class SecretRef:
             raise DatabaseUnavailable(
                 f"no systemd credentials are loaded (LoadCredential={self.name}:…)"
             )
-        return _read_private(Path(folder) / self.name)
+        # systemd lets the service's user in by an access list, which shows as the group's bits.
+        return _read_private(Path(folder) / self.name, others=0o007)
 
 
-def _read_private(path: Path) -> str:
+def _read_private(path: Path, *, others: int = 0o077) -> str:
     try:
         with path.open() as handle:
             mode = stat.S_IMODE(os.fstat(handle.fileno()).st_mode)
-            if mode & 0o077:
+            if mode & others:
                 raise DatabaseUnavailable(
                     f"{path} can be read by others (mode {mode:04o})", hint=f"chmod 600 {path}"
                 )
