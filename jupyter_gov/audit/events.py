@@ -24,6 +24,7 @@ KINDS: Mapping[str, str] = {
     "config.reloaded": "a changed configuration came into force, with the difference",
     "config.refused": "a changed configuration was wrong and the old one stays",
     "server.enrolled": "a notebook server may open kernel slots",
+    "server.removed": "a notebook server's credential was taken back, and its kernels with it",
     "kernel.opened": "a notebook server opened a kernel slot",
     "kernel.enrolled": "a kernel exchanged its secret for a key",
     "kernel.enrolment_refused": "an enrolment secret was unknown, revoked or used before",

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from jupyter_gov.access.model import Eligibility
-from jupyter_gov.audit.events import Event
+from jupyter_gov.audit.events import Actor, Event
 from jupyter_gov.audit.sealing import AuditKey
 from jupyter_gov.bootstrap.check import Checked, check
 from jupyter_gov.bootstrap.keys import Keys, load_keys, private_folder
@@ -24,7 +24,7 @@ from jupyter_gov.broker.ports import Engine, Policy
 from jupyter_gov.broker.query import QueryFlow, recover
 from jupyter_gov.broker.running import Running
 from jupyter_gov.engines.sqlite import SqliteEngine
-from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable
+from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable, NotFound
 from jupyter_gov.identity.attachment import Attachment
 from jupyter_gov.identity.enrolment import Enrolment
 from jupyter_gov.identity.evaluation import EvaluationIdentities
@@ -235,6 +235,24 @@ class Gateway:
             self.identities.generate()
         self._cut_tightened(old, policy)
         return difference
+
+    def remove_server(self, server_id: str) -> None:
+        """
+        Take a notebook server's credential back: its kernels and their sessions end now.
+
+        Raises NotFound.
+        """
+        now = self.clock()
+        if not self.store.remove_server(server_id, at=now):
+            raise NotFound(f"there is no enrolled notebook server {server_id}")
+        for session in self.store.sessions():
+            if session.server_id == server_id:
+                self.ender.end(
+                    Target("session", session.session_id), "its notebook server was removed"
+                )
+        self.log.append(
+            Event(kind="server.removed", at=now, actor=Actor(server=server_id)), reserved=True
+        )
 
     def _cut_tightened(self, old: Policy, new: Policy) -> None:
         for grant in self.store.open_grants():

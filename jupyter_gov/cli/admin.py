@@ -1,4 +1,4 @@
-"""enroll, config and passwd."""
+"""enroll, unenroll, config and passwd."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import socket
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -46,23 +48,41 @@ def check(files: list[Path]) -> int:
 
 def reload(files: list[Path]) -> int:
     """`config reload`: whole or not at all; prints the difference that is recorded."""
-    settings = GatewayConfig(files).settings()
-    path = settings.state_dir / "admin.sock"
+    answer = _ask_gateway(files, "POST", "/reload")
+    if answer is None:
+        return 1
+    if "problems" in answer:
+        raise ConfigInvalid(tuple(answer["problems"]))
+    print("\n".join(answer["difference"]) or "nothing changed")
+    return 0
+
+
+def unenroll(files: list[Path], server_id: str) -> int:
+    """`unenroll`: a notebook server's credential opens nothing any more."""
+    answer = _ask_gateway(files, "DELETE", f"/servers/{quote(server_id, safe='')}")
+    if answer is None:
+        return 1
+    if "problems" in answer:
+        print("\n".join(answer["problems"]), file=sys.stderr)
+        return 1
+    print(f"removed {server_id}; its kernels and their sessions have ended")
+    return 0
+
+
+def _ask_gateway(files: list[Path], method: str, target: str) -> dict[str, Any] | None:
+    """What the running gateway answers; None, and a word to the admin, if there is none."""
+    path = GatewayConfig(files).settings().state_dir / "admin.sock"
     connection = HTTPConnection("localhost", timeout=60)
     connection.sock = socket.socket(socket.AF_UNIX)
-    try:
-        connection.sock.connect(str(path))
-    except OSError as problem:
-        print(f"no gateway answers at {path}: {problem.strerror}", file=sys.stderr)
-        return 1
     with contextlib.closing(connection):
-        connection.request("POST", "/reload", body=b"")
-        answer = connection.getresponse()
-        data = json.loads(answer.read())
-    if answer.status != 200:
-        raise ConfigInvalid(tuple(data["problems"]))
-    print("\n".join(data["difference"]) or "nothing changed")
-    return 0
+        try:
+            connection.sock.connect(str(path))
+        except OSError as problem:
+            print(f"no gateway answers at {path}: {problem.strerror}", file=sys.stderr)
+            return None
+        connection.request(method, target, body=b"")
+        data: dict[str, Any] = json.loads(connection.getresponse().read())
+    return data
 
 
 def enroll(files: list[Path], name: str, owner: str, url: str, out: Path) -> int:

@@ -1,4 +1,4 @@
-"""The command line: `jupyter gov gateway|enroll|config|audit|passwd`."""
+"""The command line: `jupyter gov gateway|enroll|unenroll|config|audit|passwd`."""
 
 from __future__ import annotations
 
@@ -48,6 +48,9 @@ def parser() -> argparse.ArgumentParser:
     enroll.add_argument("--url", required=True, help="where the server reaches the gateway")
     enroll.add_argument("--out", required=True, type=Path, help="the credential file to write")
 
+    unenroll = command("unenroll", "Take a notebook server's credential back, now.")
+    unenroll.add_argument("server", help="its id, N-…, as enroll printed it")
+
     config = command("config", "Check the configuration, or put a changed one in force.")
     config.add_argument("verb", choices=("check", "reload"))
 
@@ -77,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return serve(files, managed=asked.managed, port=asked.port)
             case "enroll":
                 return admin.enroll(files, asked.name, asked.owner, asked.url, asked.out)
+            case "unenroll":
+                return admin.unenroll(files, asked.server)
             case "config":
                 return admin.check(files) if asked.verb == "check" else admin.reload(files)
             case "audit":

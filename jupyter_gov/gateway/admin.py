@@ -4,19 +4,20 @@ The admin's door: a Unix socket in the state folder, which only the gateway's us
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
 from tornado.web import Application, RequestHandler
 
-from jupyter_gov.errors import ConfigInvalid
+from jupyter_gov.errors import ConfigInvalid, GovError
 
 if TYPE_CHECKING:
     from jupyter_gov.gateway.serve import Serving
 
 
-class ReloadHandler(RequestHandler):
-    """POST reload: read the configuration again, whole or not at all."""
+class AdminHandler(RequestHandler):
+    """A request of the gateway's own user."""
 
     serving: Serving
 
@@ -25,6 +26,10 @@ class ReloadHandler(RequestHandler):
 
     def check_xsrf_cookie(self) -> None:
         """No browser can reach this socket."""
+
+
+class ReloadHandler(AdminHandler):
+    """POST reload: read the configuration again, whole or not at all."""
 
     async def post(self) -> None:
         try:
@@ -36,8 +41,28 @@ class ReloadHandler(RequestHandler):
         self.finish(json.dumps({"difference": difference}))
 
 
+class ServerHandler(AdminHandler):
+    """DELETE servers/ID: take a notebook server's credential back."""
+
+    async def delete(self, server_id: str) -> None:
+        try:
+            await asyncio.to_thread(self.serving.gateway.remove_server, server_id)
+        except GovError as refusal:
+            self.set_status(422)
+            self.finish(json.dumps({"problems": [refusal.message]}))
+            return
+        self.finish(json.dumps({"removed": server_id}))
+
+
+ADMIN: list[tuple[str, type[AdminHandler]]] = [
+    (r"/reload", ReloadHandler),
+    (r"/servers/(.+)", ServerHandler),
+]
+
+
 def admin_application(serving: Serving) -> Application:
-    """What `jupyter gov config reload` talks to."""
+    """What `jupyter gov config reload` and `jupyter gov unenroll` talk to."""
     return Application(
-        [(r"/reload", ReloadHandler, {"serving": serving})], log_function=lambda handler: None
+        [(path, handler, {"serving": serving}) for path, handler in ADMIN],
+        log_function=lambda handler: None,
     )

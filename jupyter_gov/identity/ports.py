@@ -23,6 +23,9 @@ class IdentityStore(Protocol):
 
     def server(self, server_id: str) -> Server | None: ...
 
+    def remove_server(self, server_id: str, *, at: datetime) -> bool:
+        """Forget it and revoke its kernels, in one transaction; False if it was not known."""
+
     def open_kernel(self, kernel: Kernel) -> None:
         """Add a slot and revoke every earlier one of the same kernel, in one transaction."""
 

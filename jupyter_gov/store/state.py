@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, or_, select, update
 
 from jupyter_gov.access.model import Action, Grant
 from jupyter_gov.identity.model import AttachRequest, Kernel, Principal, Server, Session
@@ -84,6 +84,17 @@ class State:
         with self._engine.connect() as c:
             row = c.execute(select(t.server).where(t.server.c.server_id == server_id)).first()
         return None if row is None else _server(row)
+
+    def remove_server(self, server_id: str, *, at: datetime) -> bool:
+        with self._engine.begin() as c:
+            c.execute(
+                update(t.kernel)
+                .where(t.kernel.c.server_id == server_id, t.kernel.c.revoked_at.is_(None))
+                .values(revoked_at=utc(at))
+            )
+            return (
+                c.execute(delete(t.server).where(t.server.c.server_id == server_id)).rowcount == 1
+            )
 
     def open_kernel(self, kernel: Kernel) -> None:
         with self._engine.begin() as c:
