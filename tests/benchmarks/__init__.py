@@ -1,0 +1,1 @@
+"""Governed against direct: both sides in one run, in pairs, with the medians and their ratio."""
