@@ -69,6 +69,8 @@ class Guard:
         self._key = pseudonym_key
         self._base_of: dict[str, str] = {}
         self._inner_views: set[str] = set()
+        self._read_by_view: dict[str, set[tuple[str, str]]] = {}
+        """View → ``(table, column)`` of base tables that it reads, whatever is selected of it."""
         self._visible: dict[str, Table] = {}
         self._armed = False
         self._cancelled = False
@@ -221,12 +223,32 @@ class Guard:
             self.connection.execute(
                 f"CREATE TEMP VIEW {quoted(inner)} ({columns}) AS {query.sql('sqlite')}"
             )
-            self.connection.execute(f"SELECT * FROM temp.{quoted(inner)} LIMIT 0")
+            self._read_by_view[view.name] = self._reads_of(inner)
         except (SqlglotError, RecursionError, AttributeError, sqlite3.Error):
             return False
         self._inner_views.add(inner)
         self._show(view)
         return True
+
+    def _reads_of(self, inner: str) -> set[tuple[str, str]]:
+        """What the database itself says that a view reads.  Raises sqlite3.Error."""
+        found: set[tuple[str, str]] = set()
+
+        def note(
+            action: int, table: str | None, column: str | None, db: str | None, _: object
+        ) -> int:
+            if action == sqlite3.SQLITE_READ and db == "temp" and column:
+                base = self._base_of.get(table or "")
+                if base is not None:
+                    found.add((base, column))
+            return _OK
+
+        self.connection.set_authorizer(note)
+        try:
+            self.connection.execute(f"SELECT * FROM temp.{quoted(inner)} LIMIT 0")
+        finally:
+            self.connection.set_authorizer(None)
+        return found
 
     # ------------------------------------------------------------ one statement
 
@@ -330,6 +352,7 @@ class Guard:
         if db == "temp" and table in self._visible:
             if column:
                 self.reads.add((table, column))
+            self.reads |= self._read_by_view.get(table, set())
             return _OK
         if db == "temp" and (table in self._base_of or table in self._inner_views):
             return _OK
