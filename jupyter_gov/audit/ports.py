@@ -43,3 +43,6 @@ class AuditLog(Protocol):
 
     def leaves(self, *, after: int = -1) -> Iterator[Leaf]:
         """Every row with a seq above *after*, in order."""
+
+    def close(self) -> None:
+        """Wait for what was appended; nothing can be appended after."""

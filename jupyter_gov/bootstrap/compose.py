@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from jupyter_gov.access.model import Eligibility
 from jupyter_gov.audit.events import Actor, Event
 from jupyter_gov.audit.sealing import AuditKey
+from jupyter_gov.audit.stamped import StampedLog
 from jupyter_gov.bootstrap.check import Checked, check
 from jupyter_gov.bootstrap.keys import Keys, load_keys, private_folder
 from jupyter_gov.bootstrap.settings import PATHS, Settings
@@ -40,10 +41,15 @@ def audit_path(state_dir: Path) -> Path:
     return state_dir / "audit" / "log.sqlite"
 
 
-def open_log(state_dir: Path) -> SqliteAuditLog:
-    """The audit log of a state folder, in a folder of its own so that it can be a volume."""
+def open_log(state_dir: Path, isolation: str) -> StampedLog:
+    """
+    The audit log of a state folder, in a folder of its own so that it can be a volume.
+
+    *isolation* is the gateway's own class, for records that no kernel is behind.
+    """
     private_folder(state_dir)
-    return SqliteAuditLog(private_folder(state_dir / "audit") / "log.sqlite")
+    log = SqliteAuditLog(private_folder(state_dir / "audit") / "log.sqlite")
+    return StampedLog(log, isolation)
 
 
 def open_keys(state_dir: Path) -> Keys:
@@ -122,7 +128,7 @@ def check_databases(checked: Checked) -> Policy:
 class Gateway:
     """The trusted side, put together.  Delivery rooms call its parts; nothing else knows all."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, isolation: str) -> None:
         self.settings = settings
         self._checked = check(settings)
         self._keys = open_keys(settings.state_dir)
@@ -131,7 +137,7 @@ class Gateway:
         self._swap = threading.Lock()
         self.clock = ForwardClock()
         self.store = open_store(settings.state_dir)
-        self.log = open_log(settings.state_dir)
+        self.log = open_log(settings.state_dir, isolation)
         self.audit_key = AuditKey(self._keys.audit)
         self.running = Running()
         self.limits = Limits(settings.rates)

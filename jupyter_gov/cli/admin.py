@@ -22,7 +22,7 @@ from jupyter_gov.bootstrap.check import check as check_settings
 from jupyter_gov.bootstrap.compose import check_databases, open_keys, open_log, open_store
 from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.gateway.config import GatewayConfig
-from jupyter_gov.gateway.isolation import private
+from jupyter_gov.gateway.isolation import own, private
 from jupyter_gov.identity.evaluation import EvaluationIdentities
 from jupyter_gov.identity.model import Server
 from jupyter_gov.store.clock import ForwardClock
@@ -106,7 +106,7 @@ def enroll(files: list[Path], name: str, owner: str, url: str, out: Path) -> int
     with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(credential, file)
     open_keys(settings.state_dir)  # before there is a log, so that a first start finds them
-    log = open_log(settings.state_dir)
+    log = open_log(settings.state_dir, own(settings))
     log.append(
         Event(
             kind="server.enrolled",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from tornado.iostream import StreamClosedError
 
@@ -11,7 +10,6 @@ from jupyter_gov import errors
 from jupyter_gov.access.decide import narrowest, spent
 from jupyter_gov.access.model import Grant
 from jupyter_gov.audit.events import Actor, Event
-from jupyter_gov.bootstrap.settings import files_of
 from jupyter_gov.broker.caller import Caller
 from jupyter_gov.broker.end import Target
 from jupyter_gov.broker.views import (
@@ -21,7 +19,6 @@ from jupyter_gov.broker.views import (
     table_view,
 )
 from jupyter_gov.gateway.handlers import GovHandler, Service, SignedHandler
-from jupyter_gov.gateway.isolation import measure
 from jupyter_gov.gateway.pipe import Pipe
 from jupyter_gov.identity.model import Kernel, Server
 from jupyter_gov.wire import messages as m
@@ -51,8 +48,7 @@ class EnrolHandler(SignedHandler):
     async def post(self) -> None:
         gateway = self.service.gateway
         gateway.limits.pace(f"enrol {self.request.remote_ip}")
-        connection = self.request.connection.stream.socket  # type: ignore[union-attr]
-        isolation = await self.call(measure, connection, _own_files(self.service))
+        isolation = await self.call(self.measured)
         kernel = await self.call(gateway.doorkeeper.enrol, self.signed(), isolation=isolation)
         await self.call(
             gateway.log.append,
@@ -312,9 +308,10 @@ class SlotsHandler(ServerHandler):
     async def post(self) -> None:
         server = await self.server()
         asked = m.decode(m.OpenSlot, self.request.body)
-        self.answer(await self.call(self._open, server, asked))
+        isolation = await self.call(self.measured)
+        self.answer(await self.call(self._open, server, asked, isolation))
 
-    def _open(self, server: Server, asked: m.OpenSlot) -> m.Slot:
+    def _open(self, server: Server, asked: m.OpenSlot, isolation: str) -> m.Slot:
         gateway = self.service.gateway
         earlier = gateway.store.current_kernel(server.server_id, asked.kernel_id)
         slot = gateway.doorkeeper.enrolment.open_slot(server, asked)
@@ -324,7 +321,7 @@ class SlotsHandler(ServerHandler):
             Event(
                 kind="kernel.opened",
                 at=gateway.clock(),
-                actor=Actor(kernel=slot.slot_id, server=server.server_id),
+                actor=Actor(kernel=slot.slot_id, server=server.server_id, isolation=isolation),
                 says={
                     "kernel_id": asked.kernel_id[:80],
                     "claimed_notebook": asked.notebook[:300],
@@ -382,11 +379,6 @@ def _left(most: int | None, used: int) -> int | None:
 
 def _actor(kernel: Kernel) -> Actor:
     return Actor(kernel=kernel.slot_id, server=kernel.server_id, isolation=kernel.isolation)
-
-
-def _own_files(service: Service) -> Any:
-    settings = service.gateway.settings
-    return (*files_of(settings), settings.state_dir)
 
 
 def _view(service: Service, kernel: Kernel) -> m.SessionView:

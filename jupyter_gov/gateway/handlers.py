@@ -19,6 +19,7 @@ from jupyter_gov.audit.events import Actor, Event
 from jupyter_gov.bootstrap.compose import Gateway
 from jupyter_gov.broker.caller import SignedRequest
 from jupyter_gov.gateway.attempts import Attempts
+from jupyter_gov.gateway.isolation import measure
 from jupyter_gov.wire import signing
 from jupyter_gov.wire.messages import encode, encode_error
 
@@ -60,6 +61,19 @@ class Service:
     def page_origin(self) -> str:
         parts = urlsplit(self.page_url)
         return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def shared_host(self) -> bool:
+        """
+        Whether a browser would give the pages' cookie to other programs of this machine.
+
+        It sends a Secure cookie to every port of a loopback name without TLS, and elsewhere only
+        to who holds a certificate.
+        """
+        parts = urlsplit(self.page_url)
+        host = parts.hostname or ""
+        loopback = host == "localhost" or host.endswith(".localhost") or host == "::1"
+        return parts.scheme != "https" or loopback or host.startswith("127.")
 
 
 class GovHandler(web.RequestHandler):
@@ -128,6 +142,11 @@ class SignedHandler(GovHandler):
             claim=signing.read_claim(self.request.headers),
             address=self.request.remote_ip or "",
         )
+
+    def measured(self) -> str:
+        """The isolation class of whoever sent this."""
+        connection = self.request.connection.stream.socket  # type: ignore[union-attr]
+        return measure(connection, self.service.gateway.settings)
 
     async def prepare(self) -> None:
         if self.request.headers.get("Origin") is not None:

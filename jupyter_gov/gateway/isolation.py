@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
+from jupyter_gov.bootstrap.settings import Settings, files_of
 from jupyter_gov.identity.model import SAME_USER, SEPARATE
 
 _PR_SET_DUMPABLE = 4
@@ -61,8 +62,15 @@ def private(paths: Iterable[Path]) -> list[str]:
     return problems
 
 
-def measure(connection: socket.socket, files: Iterable[Path]) -> str:
-    """The isolation class of the kernel behind *connection*."""
+def own(settings: Settings, *, managed: bool = False) -> str:
+    """The gateway's own class, before it has met a kernel: for records no kernel is behind."""
+    if managed or private((*files_of(settings), settings.state_dir)):
+        return SAME_USER
+    return SEPARATE
+
+
+def measure(connection: socket.socket, settings: Settings) -> str:
+    """The isolation class of the kernel, or of the notebook server, behind *connection*."""
     family = connection.family
     if family not in (socket.AF_INET, socket.AF_INET6):
         return SAME_USER
@@ -72,6 +80,4 @@ def measure(connection: socket.socket, files: Iterable[Path]) -> str:
         return SAME_USER  # not measurable here: claim nothing
     if uid is None:
         return SEPARATE
-    if uid in (os.geteuid(), 0) or private(files):
-        return SAME_USER
-    return SEPARATE
+    return SAME_USER if uid in (os.geteuid(), 0) else own(settings)

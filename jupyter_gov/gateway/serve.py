@@ -33,7 +33,7 @@ from jupyter_gov.gateway.api import ROUTES
 from jupyter_gov.gateway.attempts import Attempts
 from jupyter_gov.gateway.config import GatewayConfig
 from jupyter_gov.gateway.handlers import Service
-from jupyter_gov.gateway.isolation import harden_process, private
+from jupyter_gov.gateway.isolation import harden_process, own, private
 from jupyter_gov.gateway.pages import PAGES, NothingPage, WebSessions
 from jupyter_gov.identity.model import Server
 
@@ -60,7 +60,8 @@ class Serving:
     def __init__(self, config: GatewayConfig, managed: dict[str, Any] | None) -> None:
         self.config = config
         self._managed = managed
-        self.gateway = Gateway(config.settings())
+        settings = config.settings()
+        self.gateway = Gateway(settings, own(settings, managed=managed is not None))
         self._control = ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control")
         most = config.gateway.statements_in_all
         self._queries = ThreadPoolExecutor(most + 8, thread_name_prefix="statement")
