@@ -4,6 +4,10 @@ The pages on which people decide.  Decisions happen here and nowhere else.
 A deciding request counts only if it comes from this very origin (Origin header, Fetch Metadata),
 with this origin's own SameSite=Strict cookie, and with a fresh proof of the person: a sign-in
 serves as the proof of one confirmation, the next one asks for the password again.
+
+On loopback it does not serve: cookies ignore ports, so a browser that a hostile page leads to
+another port of the same host name hands the cookie to whoever listens there, and any kernel of
+the machine may.  With the cookie alone nothing can be confirmed.
 """
 
 from __future__ import annotations
@@ -93,10 +97,13 @@ class PageHandler(GovHandler):
 
     async def prepare(self) -> None:
         """Before anything is looked at: the right host, and for forms the right origin."""
+        reads = self.request.method in ("GET", "HEAD")
         if self.request.host != self.service.page_origin.partition("://")[2]:
+            if not reads:
+                self._refuse("the form was sent to another host name than the pages'")
             raise errors.NotFound("the pages are not here", hint=f"Open {self.service.page_url}")
         site = self.request.headers.get("Sec-Fetch-Site", "")
-        if self.request.method == "POST":
+        if not reads:
             if self.request.headers.get("Origin") != self.service.page_origin:
                 self._refuse("the form did not come from the gateway's own page")
             if site not in ("", "same-origin"):
@@ -151,8 +158,9 @@ class PageHandler(GovHandler):
     async def prove(self, session: WebSession) -> None:
         """A fresh proof: the unused sign-in of the last minutes, or the password again."""
         gateway = self.service.gateway
-        proof, session.proof_at = session.proof_at, None
-        if proof is not None and gateway.clock() < proof + gateway.settings.lifetimes.proof:
+        unproven = self.needs_password(session)
+        session.proof_at = None
+        if not unproven:
             return
         password = self.get_body_argument("password", "", strip=False)
         try:
@@ -165,11 +173,23 @@ class PageHandler(GovHandler):
             raise
 
     def needs_password(self, session: WebSession) -> bool:
+        """Whether the sign-in cannot stand for the person any more."""
         gateway = self.service.gateway
         return (
-            session.proof_at is None
+            self.service.shared_host
+            or session.proof_at is None
             or gateway.clock() >= session.proof_at + gateway.settings.lifetimes.proof
         )
+
+
+class FormHandler(PageHandler):
+    """A route that only decides."""
+
+    async def get(self, *ids: str) -> None:
+        """There is no page here: a person is led home, another site's try is recorded."""
+        if self.request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            self._refuse("another site asked for a deciding route")
+        self.redirect("/", status=303)
 
 
 class HomePage(PageHandler):
@@ -207,7 +227,7 @@ class HomePage(PageHandler):
         return rows
 
 
-class SignInPage(PageHandler):
+class SignInPage(FormHandler):
     """POST: a name and a password."""
 
     async def post(self) -> None:
@@ -246,7 +266,7 @@ class SignInPage(PageHandler):
         self.redirect("/", status=303)
 
 
-class SignOutPage(PageHandler):
+class SignOutPage(FormHandler):
     """POST: forget this browser."""
 
     async def post(self) -> None:
@@ -256,7 +276,7 @@ class SignOutPage(PageHandler):
         self.redirect("/", status=303)
 
 
-class CodePage(PageHandler):
+class CodePage(FormHandler):
     """POST: the code, as typed."""
 
     async def post(self) -> None:
@@ -345,7 +365,7 @@ class AttachPage(PageHandler):
         )
 
 
-class EndPage(PageHandler):
+class EndPage(FormHandler):
     """POST: end one of my sessions."""
 
     async def post(self, session_id: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
@@ -44,11 +44,14 @@ class EvaluationPerson:
         if method == "POST":
             sent["Origin"] = self._origin
         sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+        body = None
+        if method == "POST":
+            body = urlencode(fields or {})
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
         return self._http.request(
             method,
             self._url + path,
-            fields=fields if method == "POST" else None,
-            encode_multipart=False,
+            body=body,
             headers={name: value for name, value in sent.items() if value},
             redirect=False,
         )

@@ -15,12 +15,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import urllib3
 
+from jupyter_gov.bootstrap.compose import audit_path
 from jupyter_gov.kernel.client import Client
 from jupyter_gov.kernel.http import GatewayHttp
 from jupyter_gov.server.gateway_client import Credential, GatewayClient
+from jupyter_gov.store.audit_log import read_leaves
 from jupyter_gov.testing.person import EvaluationPerson
 from jupyter_gov.wire.messages import Code, Enrol, Enrolled, OpenCode, OpenSlot, encode
 
@@ -126,6 +129,13 @@ class GatewayProcess:
         extra = ["--kind", kind] if kind else []
         out = self.cli("audit", "list", "--json", *extra).stdout
         return [json.loads(line) for line in out.splitlines()]
+
+    def recorded(self, kind: str = "") -> list[dict[str, Any]]:
+        """The same, read from the log file itself: cheap enough to ask again and again."""
+        leaves = read_leaves(audit_path(self.state_dir))
+        return [
+            {"seq": leaf.seq, **json.loads(leaf.body)} for leaf in leaves if kind in ("", leaf.kind)
+        ]
 
     def verify(self) -> subprocess.CompletedProcess[str]:
         return self.cli("audit", "verify", check=False)
