@@ -319,17 +319,25 @@ def gaps(made: list[dict[str, Any]]) -> list[str]:
     return problems
 
 
+def _interrupted(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(description="Try jupyter_gov on this machine.")
     parser.add_argument("--check", action="store_true", help="without a browser, and end")
     asked = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)  # a closed terminal must not leave a server behind
     try:
         passwords = prepare()
         check(passwords) if asked.check else show(passwords)
     except DemoFailed as problem:
         print(f"the demo failed: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
