@@ -65,9 +65,10 @@ class GovError(Exception):
     def _render_traceback_(self) -> list[str]:
         """What IPython shows: the refusal and the next step, instead of our stack."""
         lines = [f"{type(self).__name__}: {self}"]
-        if self.position is not None and self.statement:
-            text = self.statement.split("\n")[self.position.line - 1]
-            lines += [f"    {text}", "    " + " " * (self.position.column - 1) + "^"]
+        text = self.statement.split("\n")
+        if self.position is not None and self.statement and self.position.line <= len(text):
+            shown = text[self.position.line - 1]
+            lines += [f"    {shown}", "    " + " " * (self.position.column - 1) + "^"]
         if self.next is not None and self.next.magic and self.next.magic not in lines[0]:
             lines.append(f"Next: {self.next.magic}")
         return lines

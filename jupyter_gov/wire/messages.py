@@ -29,6 +29,8 @@ TRAILER = b"gov"
 MIXED = b"gov.mixed"
 """Arrow field metadata: the cells are JSON, since the engine returned several types."""
 
+_NO_TEXT = "a text holds half of a surrogate pair, which is not Unicode"
+
 T = TypeVar("T")
 
 
@@ -270,6 +272,8 @@ class Trailer:
 
     rows: int
     cut: bool
+    cut_by: str = ""
+    """``limit``, ``max_rows``, ``max_bytes`` or ``budget``; empty if it is whole."""
     treated: tuple[TreatedColumn, ...] = ()
     withheld_cells: int = 0
     error: dict[str, Any] | None = None
@@ -279,8 +283,15 @@ class Trailer:
 
 
 def encode(message: Any) -> bytes:
-    """JSON of a message.  ``None`` fields stay, so that both sides see the same shape."""
-    return json.dumps(dataclasses.asdict(message), ensure_ascii=False).encode()
+    """
+    JSON of a message.  ``None`` fields stay, so that both sides see the same shape.
+
+    Raises BadRequest for a text that is not Unicode.
+    """
+    try:
+        return json.dumps(dataclasses.asdict(message), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise errors.BadRequest(_NO_TEXT) from None
 
 
 def decode(kind: type[T], body: bytes | str) -> T:
@@ -339,17 +350,36 @@ def _build(kind: Any, data: Any, where: str) -> Any:
         return None
     if type(data) is not kind:
         raise errors.BadRequest(f"{where} is of the wrong type")
+    if kind is str and not _is_unicode(data):
+        raise errors.BadRequest(f"{where}: {_NO_TEXT}")
     return data
 
 
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def encode_bind(name: str, value: object) -> Any:
-    """A bind value as JSON.  Raises BindMissing for a type that has no place in SQL."""
-    if hasattr(value, "item") and type(value).__module__ == "numpy":
-        value = value.item()
+    """
+    A bind value as JSON.
+
+    Scalars of numpy and pandas are taken as what they stand for, their missing values as NULL.
+    Raises BindMissing for a type that has no place in SQL.
+    """
+    value = _scalar(value)
     if value is None:
         return None
     for kind in (bool, int, float):
         if isinstance(value, kind):
+            if kind is int and not -(2**63) <= value < 2**63:
+                raise errors.BindMissing(
+                    f"the value of :{name} is a whole number of more than 64 bits",
+                    hint="Bind it as a Decimal or a str.",
+                )
             return kind(value)
     if isinstance(value, str):
         return str.__str__(value)
@@ -367,6 +397,20 @@ def encode_bind(name: str, value: object) -> Any:
         f"the value of :{name} is a {type(value).__name__}, which cannot be a bind parameter",
         hint="Bind None, bool, int, float, str, bytes, date, time, datetime or Decimal.",
     )
+
+
+def _scalar(value: Any) -> Any:
+    """What a scalar of numpy or pandas stands for, without importing either."""
+    made_in, made_by = type(value).__module__.partition(".")[0], type(value).__name__
+    if made_in == "pandas" and made_by in ("NaTType", "NAType"):
+        return None
+    if made_in == "numpy" and getattr(value, "ndim", 1) == 0:
+        if value.dtype.kind == "M":
+            # Nanoseconds would come out as a bare number.
+            value = value.astype("datetime64[us]")
+        if value.dtype.kind != "m":
+            return value.item()
+    return value
 
 
 _TYPED: dict[str, Any] = {
@@ -413,6 +457,17 @@ def decode_error(data: dict[str, Any]) -> errors.GovError:
         hint=str(data.get("hint", "")),
         record=str(data.get("record", "")),
         near=tuple(map(str, data.get("near", ()))),
-        next=errors.Next(**step) if step else None,
-        position=errors.Position(**place) if place else None,
+        next=_known(errors.Next, step),
+        position=_known(errors.Position, place),
     )
+
+
+def _known(kind: type[T], data: Any) -> T | None:
+    """*kind* from what of *data* this version knows: a newer gateway may say more."""
+    if not isinstance(data, dict):
+        return None
+    names = {f.name for f in dataclasses.fields(typing.cast(Any, kind))}
+    try:
+        return kind(**{name: value for name, value in data.items() if name in names})
+    except TypeError:
+        return None

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from jupyter_gov.errors import BadRequest
 
-_PART = re.compile(r"(\d{1,6})\s*(s|m|h|d)")
+_PART = re.compile(r"([0-9]{1,6})\s*(s|m|h|d)")
 _UNIT = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=36_500)
+"""Longer ones would leave the calendar when they are added to a date."""
 
 
 def parse_duration(text: str) -> timedelta:
@@ -21,6 +23,8 @@ def parse_duration(text: str) -> timedelta:
     total = sum((timedelta(**{_UNIT[unit]: int(n)}) for n, unit in parts), timedelta())
     if total <= timedelta():
         raise BadRequest(f"{text[:40]!r} is no time at all")
+    if total > _LONGEST:
+        raise BadRequest(f"{text[:40]!r} is longer than 100 years")
     return total
 
 
@@ -36,7 +40,13 @@ def show_duration(length: timedelta) -> str:
 
 
 def utc(at: datetime) -> str:
-    """ISO 8601 in UTC with a ``Z``; always six decimals, so that texts sort as times do."""
+    """
+    ISO 8601 in UTC with a ``Z``; always six decimals, so that texts sort as times do.
+
+    Raises ValueError for a naive time.
+    """
+    if at.tzinfo is None:
+        raise ValueError("a time without its zone")
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
