@@ -65,7 +65,7 @@ def gov(*arguments: str) -> str:
     """What `jupyter gov …` prints.  Raises DemoFailed."""
     verb, *rest = arguments
     done = subprocess.run(
-        [sys.executable, "-m", "jupyter_gov.cli.main", verb, "--config", str(CONFIG), *rest],
+        [sys.executable, "-m", "jupyter_gov.cli", verb, "--config", str(CONFIG), *rest],
         env=environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:

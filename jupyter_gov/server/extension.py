@@ -14,7 +14,7 @@ from traitlets import Bool, Dict, Unicode
 
 from jupyter_gov.server.gateway_client import Credential, GatewayClient
 from jupyter_gov.server.handlers import HANDLERS
-from jupyter_gov.server.managed import ManagedGateway
+from jupyter_gov.server.managed import ManagedGateway, trusted_side_installed
 from jupyter_gov.server.provisioner import governed_factory
 
 
@@ -51,6 +51,12 @@ class GovServer(ExtensionApp):
         self._client: GatewayClient | None = None
         if self.credential_file:
             self._client = GatewayClient(Credential.read(Path(self.credential_file)))
+        elif self.managed and not trusted_side_installed():
+            self.log.warning(
+                "jupyter_gov: kernels are ungoverned: a managed gateway needs the trusted side's"
+                " packages (pip install 'jupyter-gov[gateway]'), a separate one"
+                " c.GovServer.credential_file"
+            )
         elif self.managed:
             credential = Credential(
                 server_id="N-" + secrets.token_hex(8), key=Ed25519PrivateKey.generate()

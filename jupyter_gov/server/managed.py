@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import logging
 import os
@@ -22,6 +23,12 @@ from jupyter_gov.server.gateway_client import Credential
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 _LONGEST_PAUSE = 30.0
+
+
+def trusted_side_installed() -> bool:
+    """Whether this interpreter can start a gateway: the extra `gateway` is not part of the base."""
+    needed = ("alembic", "argon2", "jinja2", "sqlalchemy", "sqlglot")
+    return all(importlib.util.find_spec(name) is not None for name in needed)
 
 
 class ManagedGateway:
@@ -98,7 +105,7 @@ class ManagedGateway:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _run_once(self) -> None:
-        command = [sys.executable, "-m", "jupyter_gov.cli.main", "gateway", "--managed"]
+        command = [sys.executable, "-m", "jupyter_gov.cli", "gateway", "--managed"]
         command += ["--port", str(self._port)]
         for path in self._files:
             command += ["--config", str(path)]

@@ -63,7 +63,7 @@ class GatewayProcess:
     def command(self, *arguments: str) -> list[str]:
         name, *rest = arguments
         return [
-            *self.python, "-m", "jupyter_gov.cli.main", name, "--config", str(self.config), *rest
+            *self.python, "-m", "jupyter_gov.cli", name, "--config", str(self.config), *rest
         ]  # fmt: skip
 
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
