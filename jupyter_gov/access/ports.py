@@ -29,5 +29,12 @@ class GrantStore(Protocol):
         since they were sent.  Atomic.
         """
 
+    def take_rows(self, grant_id: str, wanted: int) -> int:
+        """
+        Count rows that are about to be sent; returns how many of *wanted* may be.
+
+        Atomic: statements that run at the same time never take more than the budget together.
+        """
+
     def end_grant(self, grant_id: str, *, at: datetime, why: str) -> bool:
         """Mark it as ended for good; False if it was.  A clock set back cannot revive it."""

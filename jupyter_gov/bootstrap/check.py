@@ -195,7 +195,7 @@ def _connections(
     made = {}
     for name, given in value.items():
         where = f'{PATHS["connections"]}["{name}"]'
-        keys = ("url", "secret", "description", "timeout", "max_rows")
+        keys = ("url", "secret", "description", "timeout", "max_rows", "max_bytes")
         reader = _Reader(where, given, problems, keys)
         if not name.replace("-", "_").isidentifier():
             reader.bad("", "a connection's name is letters, digits, - and _")
@@ -208,6 +208,7 @@ def _connections(
             description=reader.text("description", "(no description)"),
             timeout=reader.duration("timeout", "5m"),
             max_rows=reader.count("max_rows", 5_000_000) or 1,
+            max_bytes=reader.count("max_bytes", 2_000_000_000) or 1,
             tags=tags.get(name, {}),
         )
     return made

@@ -33,7 +33,10 @@ from jupyter_gov.masking.treatments import Seals
 from jupyter_gov.store.audit_log import SqliteAuditLog
 from jupyter_gov.store.clock import ForwardClock
 from jupyter_gov.store.database import open_state
+from jupyter_gov.store.reserve import Reserve
 from jupyter_gov.store.state import State
+
+STATE_RESERVE_BYTES = 1024 * 1024
 
 
 def audit_path(state_dir: Path) -> Path:
@@ -60,7 +63,8 @@ def open_keys(state_dir: Path) -> Keys:
 
 def open_store(state_dir: Path) -> State:
     """The governance state of a state folder."""
-    return State(open_state(private_folder(state_dir) / "state.sqlite"))
+    path = private_folder(state_dir) / "state.sqlite"
+    return State(open_state(path), Reserve(path.with_suffix(".reserve"), STATE_RESERVE_BYTES))
 
 
 def _engine(name: str, checked: Checked, keys: Keys) -> Engine:

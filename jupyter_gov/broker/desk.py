@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from datetime import timedelta
 
 from jupyter_gov.access.decide import Need, choose, no_grant
@@ -27,6 +28,7 @@ class GrantDesk:
         self._log = log
         self._ender = ender
         self._clock = clock
+        self._opening = threading.Lock()
 
     def eligible(self, policy: Policy, caller: Caller, connection: str) -> list[Eligibility]:
         """What the caller may ask for on that connection."""
@@ -75,6 +77,16 @@ class GrantDesk:
 
     def settle(self, policy: Policy, caller: Caller, need: Need) -> tuple[Grant, bool]:
         """The one grant to run under; True if it was opened for this statement."""
+        chosen = self._choose(policy, caller, need)
+        if isinstance(chosen, Grant):
+            return chosen, False
+        with self._opening:  # statements side by side open one default grant, not one each
+            chosen = self._choose(policy, caller, need)
+            if isinstance(chosen, Grant):
+                return chosen, False
+            return self.open(policy, caller, chosen, chosen.default_duration, note=""), True
+
+    def _choose(self, policy: Policy, caller: Caller, need: Need) -> Grant | Eligibility:
         held = self.held(policy, caller, need.connection)
         opened = {grant.eligibility for grant in held}
         openable = [
@@ -82,10 +94,7 @@ class GrantDesk:
             for e in self.eligible(policy, caller, need.connection)
             if e.approval == "auto" and e.name not in opened
         ]
-        chosen = choose(need, held, openable, policy.clear_columns(), at=self._clock())
-        if isinstance(chosen, Grant):
-            return chosen, False
-        return self.open(policy, caller, chosen, chosen.default_duration, note=""), True
+        return choose(need, held, openable, policy.clear_columns(), at=self._clock())
 
     def request(self, policy: Policy, caller: Caller, asked: RequestGrant) -> Grant:
         """`%gov request`: a new grant of the eligibility named, or of the narrowest one."""

@@ -70,9 +70,9 @@ class Ender:
             case "session":
                 return self._end_session(target.id, reason)
             case "everything":
-                return self._cut(
-                    lambda r: True, Unavailable(f"the gateway is shutting down: {reason}")
-                )
+                over = Unavailable(f"the gateway is shutting down: {reason}")
+                self._running.close(over)
+                return self._cut(lambda r: True, over)
 
     def _cut(self, matches: Callable[[Run], bool], why: GovError) -> bool:
         hit = [run for run in self._running if matches(run)]
@@ -85,16 +85,18 @@ class Ender:
         if grant is None:
             return False
         now = self._clock()
-        ended = self._grants.end_grant(grant_id, at=now, why=reason)
         step = ask_again(grant.connection)
-        self._cut(
-            lambda r: r.grant_id == grant_id,
-            GrantOver(
-                f"grant {grant_id} ended while the statement ran: {reason}",
-                hint=f"Ask for a new one: {step.magic}",
-                next=step,
-            ),
-        )
+        try:
+            ended = self._grants.end_grant(grant_id, at=now, why=reason)
+        finally:  # whatever the store says: what runs is cut
+            self._cut(
+                lambda r: r.grant_id == grant_id,
+                GrantOver(
+                    f"grant {grant_id} ended while the statement ran: {reason}",
+                    hint=f"Ask for a new one: {step.magic}",
+                    next=step,
+                ),
+            )
         if ended:
             session = self._identity.session(grant.session_id)
             who = self._actor(session) if session else Actor(principal=grant.principal)
@@ -116,14 +118,16 @@ class Ender:
         if session is None:
             return False
         now = self._clock()
-        ended = self._identity.end_session(session_id, at=now, why=reason)
+        try:
+            ended = self._identity.end_session(session_id, at=now, why=reason)
+        finally:
+            self._cut(
+                lambda r: r.session_id == session_id,
+                SessionOver(f"the session ended while the statement ran: {reason}"),
+            )
         for grant in self._grants.grants_of(session_id):
             if grant.ended_at is None:
                 self._end_grant(grant.grant_id, f"its session ended ({reason})")
-        self._cut(
-            lambda r: r.session_id == session_id,
-            SessionOver(f"the session ended while the statement ran: {reason}"),
-        )
         self._seen.pop(session_id, None)
         if ended:
             self._log.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -22,8 +22,12 @@ class Execution(Protocol):
 
     names: list[str]
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """At least one batch.  Raises errors of the tree, in words that carry no data."""
+    def batches(self) -> Generator[pa.RecordBatch]:
+        """
+        At least one batch; each is bounded in bytes, but for a single row.
+
+        Raises errors of the tree, in words that carry no data.  Close it before `close`.
+        """
 
     @property
     def reads(self) -> tuple[str, ...]: ...

@@ -7,6 +7,7 @@ answered.  The steps are numbered as in docs/explanation/architecture.md.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import time
@@ -14,6 +15,8 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+
+import pyarrow as pa
 
 from jupyter_gov.access.decide import Need
 from jupyter_gov.access.model import Action, Grant
@@ -26,7 +29,7 @@ from jupyter_gov.broker.desk import GrantDesk
 from jupyter_gov.broker.limits import Limits
 from jupyter_gov.broker.ports import Engine, Policy, Sink
 from jupyter_gov.broker.running import Run, Running
-from jupyter_gov.broker.stream import ArrowStream
+from jupyter_gov.broker.stream import ArrowStream, rows_within
 from jupyter_gov.broker.views import head_of
 from jupyter_gov.errors import (
     AuditUnavailable,
@@ -151,6 +154,8 @@ class QueryFlow:
             finally:
                 stream.note(execution)
                 execution.close()
+                if grant.max_rows is None and stream.rows:
+                    self._grants.spend(grant.grant_id, queries=0, rows=stream.rows)
         except GovError as problem:
             error = run.ended or self._in_time(problem, run, left)
         except Exception as fault:  # ours; it must still close the intent, and is not shown
@@ -167,28 +172,41 @@ class QueryFlow:
 
     def _send(self, allowed: Allowed, run: Run, stream: ArrowStream) -> None:
         """Stream batches until the end, a limit, or the end of what it runs under."""
-        spec = allowed.policy.connections[allowed.query.connection]
         execution = run.execution
         assert execution is not None
-        limit = (
-            spec.max_rows
-            if allowed.query.limit is None
-            else min(spec.max_rows, allowed.query.limit)
-        )
-        budget = allowed.grant.max_rows
-        if budget is not None:
-            limit = min(limit, max(budget - allowed.grant.rows, 0))
-        for batch in execution.batches():
-            self._check(run)
-            stream.send(batch, execution.expected(execution.names), limit)
-            if budget is not None and stream.last_rows:
-                self._grants.spend(run.grant_id, queries=0, rows=stream.last_rows)
-            if stream.cut:
-                break
-        if budget is None and stream.rows:
-            self._grants.spend(run.grant_id, queries=0, rows=stream.rows)
+        with contextlib.closing(execution.batches()) as batches:
+            for batch in batches:
+                self._check(run)
+                batch = self._measured(allowed, stream, batch)
+                stream.send(batch, execution.expected(execution.names))
+                if stream.cut_by:
+                    break
         self._check(run)
         stream.drain()
+
+    def _measured(
+        self, allowed: Allowed, stream: ArrowStream, batch: pa.RecordBatch
+    ) -> pa.RecordBatch:
+        """
+        As much of the batch as the limits and the grant's budget leave room for.
+
+        The rows count before they are sent: statements that run side by side share one budget.
+        """
+        spec, asked = allowed.policy.connections[allowed.grant.connection], allowed.query.limit
+        most = spec.max_rows if asked is None else min(asked, spec.max_rows)
+        rooms = (
+            ("limit" if asked == most else "max_rows", most - stream.rows),
+            ("max_bytes", rows_within(batch, spec.max_bytes - stream.bytes)),
+        )
+        rows = batch.num_rows
+        for name, room in rooms:
+            if rows > room:
+                stream.cut_by, rows = name, room
+        if allowed.grant.max_rows is not None and rows:
+            taken = self._grants.take_rows(allowed.grant.grant_id, rows)
+            if taken < rows:
+                stream.cut_by, rows = "budget", taken
+        return batch.slice(0, rows)
 
     def _check(self, run: Run) -> None:
         if run.ended is not None:
@@ -289,6 +307,7 @@ class QueryFlow:
                 "result": "completed" if error is None else error.code,
                 "rows": trailer.rows,
                 "cut": trailer.cut,
+                "cut_by": trailer.cut_by,
                 "bytes_produced": stream.produced,
                 "bytes_sent": stream.sent,
                 "reads": list(stream.reads),

@@ -55,10 +55,20 @@ class Running:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: set[Run] = set()
+        self._over: GovError | None = None
 
     def add(self, run: Run) -> None:
+        """It runs now; after `close` it is ended before it begins."""
         with self._lock:
             self._runs.add(run)
+            over = self._over
+        if over is not None:
+            run.end(over)
+
+    def close(self, why: GovError) -> None:
+        """Nothing more may run."""
+        with self._lock:
+            self._over = why
 
     def remove(self, run: Run) -> None:
         with self._lock:

@@ -9,6 +9,7 @@ trailer is a failed query, whatever arrived.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +26,20 @@ from jupyter_gov.wire.messages import (
     encode,
     encode_error,
 )
+
+
+def rows_within(batch: pa.RecordBatch, room: int) -> int:
+    """How many of the batch's first rows fit in *room* bytes."""
+    if batch.nbytes <= room:
+        return int(batch.num_rows)
+    fits, over = 0, batch.num_rows
+    while over - fits > 1:
+        middle = (fits + over) // 2
+        if batch.slice(0, middle).nbytes <= room:
+            fits = middle
+        else:
+            over = middle
+    return fits
 
 
 class _Chunks:
@@ -62,8 +77,10 @@ class ArrowStream:
         self._treated: dict[str, Treatment] = {}
         self.reads: tuple[str, ...] = ()
         self.rows = 0
-        self.last_rows = 0
-        self.cut = False
+        self.bytes = 0
+        """Of the masked columns; `produced` counts the framing as well."""
+        self.cut_by = ""
+        """What ended the answer before its end; empty if nothing did."""
         self.produced = 0
 
     @property
@@ -84,18 +101,16 @@ class ArrowStream:
     def mismatched(self) -> int:
         return self._counts.mismatched
 
-    def send(self, batch: pa.RecordBatch, expected: list[Treatment | None], limit: int) -> None:
-        """Mask and write a batch; beyond *limit* rows in all the answer is cut."""
-        room = limit - self.rows
-        if batch.num_rows > room:
-            self.cut = True
-            batch = batch.slice(0, room)
+    def send(self, batch: pa.RecordBatch, expected: list[Treatment | None]) -> None:
+        """Mask and write a batch."""
+        if self.cut_by and not batch.num_rows and self._schema is not None:
+            return  # cut just where an earlier batch ended
         masked = mask_batch(batch, expected, self._counts)
         if self._schema is None or not masked.schema.equals(self._schema, check_metadata=True):
             self._open(masked.schema)
         self._writer.write_batch(masked)
         self.rows += masked.num_rows
-        self.last_rows = masked.num_rows
+        self.bytes += masked.nbytes
         self._write()
 
     def _open(self, schema: pa.Schema) -> None:
@@ -123,7 +138,8 @@ class ArrowStream:
         """What the last batch will say."""
         return Trailer(
             rows=self.rows,
-            cut=self.cut,
+            cut=bool(self.cut_by),
+            cut_by=self.cut_by,
             treated=tuple(
                 TreatedColumn(column=column, treatment=str(treatment))
                 for column, treatment in sorted(self._treated.items())
@@ -145,10 +161,7 @@ class ArrowStream:
             raise error
         try:
             # Serialised again: only now does the error carry its record.
-            self._last(Trailer(
-                rows=trailer.rows, cut=trailer.cut, treated=trailer.treated,
-                withheld_cells=trailer.withheld_cells, error=encode_error(error),
-            ))  # fmt: skip
+            self._last(replace(trailer, error=encode_error(error)))
             self._sink.write(self._chunks.take())
         except Cancelled:
             pass  # nobody is there to be told; the outcome is in the record

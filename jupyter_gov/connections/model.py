@@ -26,6 +26,8 @@ class ConnectionSpec:
     """A statement runs at most this long."""
     max_rows: int = 5_000_000
     """A result has at most this many rows."""
+    max_bytes: int = 2_000_000_000
+    """And at most this many bytes, as Arrow lays them out."""
     tags: Tags = field(default_factory=dict)
 
     @property

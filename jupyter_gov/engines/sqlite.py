@@ -14,10 +14,11 @@ statement ignores a changed policy (hence no statement cache).
 
 from __future__ import annotations
 
+import marshal
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from datetime import date, datetime, time
 from itertools import pairwise
 from pathlib import Path
@@ -48,6 +49,7 @@ from jupyter_gov.wire.messages import Bind
 FIRST_ROWS = 1_000
 """The first batch is small, so that a first row is seen early."""
 ROWS = 16_384
+BATCH_BYTES = 8 * 1024 * 1024
 _IDLE = 4
 """Guarded connections kept per profile and set of tables; opening one costs about 10 ms."""
 _FIX = Next("fix_sql")
@@ -159,10 +161,14 @@ class SqliteExecution:
         self._statement = statement
         self._binds = {name: _bound(binds[name]) for name in statement.binds}
         self.names: list[str] = []
+        self._lock = threading.Lock()
+        self._closed = False
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> Generator[pa.RecordBatch]:
         """
         Run, and yield Arrow batches; at least one, which may be empty.
+
+        A batch ends at `BATCH_BYTES`, so that a few large cells do not fill the memory.
 
         Raises EngineRefused, QueryFailed, BadSyntax, UnknownName.
         """
@@ -176,10 +182,10 @@ class SqliteExecution:
             self.names = [part[0] for part in cursor.description or ()]
             guard.refuse_explain(self.names)
             builder = BatchBuilder(self.names)
-            rows = cursor.fetchmany(FIRST_ROWS)
+            rows = _some(cursor, FIRST_ROWS)
             yield builder.build(rows)
             while rows:
-                rows = cursor.fetchmany(ROWS)
+                rows = _some(cursor, ROWS)
                 if rows:
                     yield builder.build(rows)
         except (sqlite3.Error, sqlite3.Warning, OverflowError, ValueError) as error:
@@ -220,11 +226,17 @@ class SqliteExecution:
         return [projection.get(source.column.lower())]
 
     def cancel(self) -> None:
-        """Stop the database, now."""
-        self._guard.cancel()
+        """Stop the database, now.  Late, it stops nothing: the connection may be another's."""
+        with self._lock:
+            if not self._closed:
+                self._guard.cancel()
 
     def close(self) -> None:
         """Hand the connection back."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
         self._engine.give_back(self._guard)
 
     # ------------------------------------------------------------ errors, in our words
@@ -323,6 +335,18 @@ def _retarget(sql: str) -> str:
             if span.lower() == "main":
                 sql = sql[: token.start] + "temp" + sql[token.end + 1 :]
     return sql
+
+
+def _some(cursor: sqlite3.Cursor, most: int) -> list[tuple[object, ...]]:
+    """The next rows: at most so many, and no more than about `BATCH_BYTES` of them."""
+    rows: list[tuple[object, ...]] = []
+    size = 0
+    for row in cursor:
+        rows.append(row)
+        size += len(marshal.dumps(row))  # the cheapest measure of a row there is
+        if len(rows) >= most or size >= BATCH_BYTES:
+            break
+    return rows
 
 
 def _bound(value: Bind) -> int | float | str | bytes | None:

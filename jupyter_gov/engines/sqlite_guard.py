@@ -97,7 +97,7 @@ class Guard:
 
     def _build(self, path: Path) -> None:
         run = self.connection.execute
-        for pragma in ("trusted_schema=off", "temp_store=memory", "cell_size_check=on"):
+        for pragma in ("trusted_schema=off", "temp_store=file", "cell_size_check=on"):
             run(f"PRAGMA {pragma}")
         run(f"ATTACH ? AS {self._source}", (f"{path.absolute().as_uri()}?mode=ro",))
         self._register("seal", lambda value: self._seals.seal(value) if self._seals else None)

@@ -76,7 +76,7 @@ class GovGateway(Configurable):
 class GovConnections(Configurable):
     """The databases, and what their columns hold."""
 
-    connections = _mapping("name → url, secret, description, timeout, max_rows.")
+    connections = _mapping("name → url, secret, description, timeout, max_rows, max_bytes.")
     tags = _mapping("connection → table → column → tag.")
 
 

@@ -276,9 +276,19 @@ def _who(view: m.SessionView) -> str:
     return f"{acting}, for: {view.purpose}"
 
 
+_CUT_BY = {
+    "limit": "the result is longer than the limit of {rows:,} rows",
+    "max_rows": "the result is longer than the {rows:,} rows that this connection gives at most",
+    "max_bytes": "the result has more bytes than this connection gives at most;"
+    " it was cut after {rows:,} rows",
+    "budget": "the grant had {rows:,} rows left, and the result is longer",
+}
+
+
 def _cut(answer: Answer) -> ResultCut:
+    text = _CUT_BY.get(answer.trailer.cut_by, "the result was cut after {rows:,} rows")
     return ResultCut(
-        f"the result is longer than the limit of {answer.trailer.rows:,} rows",
+        text.format(rows=answer.trailer.rows),
         hint='Aggregate or filter in SQL, or pass on_limit="truncate" and mean it.',
         record=answer.head.record,
         next=Next("narrow", call='con.query(…, on_limit="truncate")'),
@@ -304,5 +314,6 @@ def _framed(answer: Answer, dtype_backend: DtypeBackend) -> pd.DataFrame:
         "withheld_cells": trailer.withheld_cells,
         "rows": trailer.rows,
         "cut": trailer.cut,
+        "cut_by": trailer.cut_by,
     }
     return frame

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import logging
 import os
 import queue
 import sqlite3
@@ -24,7 +25,10 @@ from jupyter_gov.audit.events import Actor, Event, canonical
 from jupyter_gov.audit.merkle import leaf_hash
 from jupyter_gov.audit.ports import Leaf
 from jupyter_gov.errors import AuditUnavailable
+from jupyter_gov.store.reserve import Reserve, is_full
 from jupyter_gov.wire.times import from_utc
+
+_log = logging.getLogger(__name__)
 
 RESERVE_BYTES = 2 * 1024 * 1024
 BATCH = 256
@@ -61,12 +65,14 @@ class SqliteAuditLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._reserve = path.with_suffix(".reserve")
+        self._reserve = Reserve(path.with_suffix(".reserve"), RESERVE_BYTES)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         setup = self._connect()
         setup.executescript(_SCHEMA)
         setup.close()
-        self._hold_space()
+        self._reserve.hold()
+        self._closed = False
+        self._closing = threading.Lock()
         self._queue: queue.Queue[_Append | None] = queue.Queue()
         self._writer = threading.Thread(target=self._write, name="audit-log", daemon=True)
         self._writer.start()
@@ -77,27 +83,14 @@ class SqliteAuditLog:
         connection.execute("PRAGMA synchronous=FULL")
         return connection
 
-    def _hold_space(self) -> bool:
-        """Reserve room for ends and outcomes.  False while the volume has none to spare."""
-        if self._reserve.exists() and self._reserve.stat().st_size == RESERVE_BYTES:
-            return True
-        try:
-            handle = os.open(self._reserve, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                os.posix_fallocate(handle, 0, RESERVE_BYTES)
-            finally:
-                os.close(handle)
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._reserve.unlink()
-            return False
-        return True
-
     # ------------------------------------------------------------ the port
 
     def append(self, event: Event, *, reserved: bool = False) -> str:
         item = _Append(event, reserved)
-        self._queue.put(item)
+        with self._closing:
+            if self._closed:
+                raise AuditUnavailable("the gateway is shutting down, so nothing was run")
+            self._queue.put(item)
         item.done.result()
         return event.record
 
@@ -114,7 +107,9 @@ class SqliteAuditLog:
 
     def close(self) -> None:
         """Write what was appended and end the writer."""
-        self._queue.put(None)
+        with self._closing:
+            self._closed = True
+            self._queue.put(None)
         self._writer.join()
 
     # ------------------------------------------------------------ the writer
@@ -133,14 +128,21 @@ class SqliteAuditLog:
                     stop = True
                     break
                 batch.append(item)
-            self._commit(connection, batch)
+            try:
+                self._commit(connection, batch)
+            except Exception as fault:
+                # Whatever it was: whoever waits is told, and the writer goes on.
+                _log.error("fault %s in the audit log's writer", type(fault).__name__)
+                for item in batch:
+                    if not item.done.done():
+                        item.done.set_exception(_unwritten(type(fault).__name__))
             if stop:
                 break
         connection.close()
 
     def _commit(self, connection: sqlite3.Connection, batch: list[_Append]) -> None:
         ordinary = [item for item in batch if not item.reserved]
-        if ordinary and not self._hold_space():
+        if ordinary and not self._reserve.hold():
             for item in ordinary:
                 item.done.set_exception(_full())
             batch = [item for item in batch if item.reserved]
@@ -153,8 +155,7 @@ class SqliteAuditLog:
                 self._commit(connection, [item])
             return
         if problem is not None and batch[0].reserved:
-            with contextlib.suppress(OSError):
-                self._reserve.unlink()
+            self._reserve.release()
             problem = self._insert(connection, batch)
         for item in batch:
             if problem is None:
@@ -178,19 +179,15 @@ class SqliteAuditLog:
         except (sqlite3.Error, TypeError, ValueError) as error:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-            full = getattr(error, "sqlite_errorcode", None) in (
-                sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC,
-                sqlite3.SQLITE_IOERR_SHMSIZE,
-            )  # fmt: skip
-            return (
-                _full()
-                if full
-                else AuditUnavailable(
-                    "the audit record cannot be written, so nothing was run",
-                    hint=f"The log's administrator should look at {type(error).__name__}.",
-                )
-            )
+            return _full() if is_full(error) else _unwritten(type(error).__name__)
         return None
+
+
+def _unwritten(fault: str) -> AuditUnavailable:
+    return AuditUnavailable(
+        "the audit record cannot be written, so nothing was run",
+        hint=f"The log's administrator should look at {fault}.",
+    )
 
 
 def _full() -> AuditUnavailable:

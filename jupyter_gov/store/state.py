@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Engine,
+    Row,
+    Update,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import OperationalError
 
 from jupyter_gov.access.model import Action, Grant
+from jupyter_gov.errors import Unavailable
 from jupyter_gov.identity.model import AttachRequest, Kernel, Principal, Server, Session
 from jupyter_gov.store import tables as t
+from jupyter_gov.store.reserve import Reserve, is_full
 from jupyter_gov.wire.times import from_utc, utc
 
 
@@ -60,16 +79,84 @@ def _grant(row: Row[Any]) -> Grant:
     return Grant(**values)
 
 
-class State:
-    """Each method is one transaction."""
+def _full() -> Unavailable:
+    return Unavailable(
+        "the gateway's state volume is full, so nothing was run",
+        hint=f"Free space on the gateway's state volume ({os.strerror(errno.ENOSPC)}), then retry.",
+    )
 
-    def __init__(self, engine: Engine) -> None:
+
+def _unavailable(error: OperationalError) -> Unavailable:
+    if is_full(error.orig):
+        return _full()
+    name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)
+    return Unavailable(
+        "the gateway's state cannot be read or written, so nothing was run",
+        hint=f"The gateway's administrator should look at {name}.",
+    )
+
+
+def _revocation(server_id: str, kernel_id: str, at: datetime) -> Update:
+    kernel = t.kernel.c
+    return (
+        update(t.kernel)
+        .where(
+            kernel.server_id == server_id,
+            kernel.kernel_id == kernel_id,
+            kernel.revoked_at.is_(None),
+        )
+        .values(revoked_at=utc(at))
+    )
+
+
+class State:
+    """
+    Each method is one transaction.
+
+    Any of them raises Unavailable when the file cannot be read or written, and is then not done.
+    What takes something away is written on a full volume too, in room that *reserve* holds back.
+    """
+
+    def __init__(self, engine: Engine, reserve: Reserve | None = None) -> None:
         self._engine = engine
+        self._reserve = reserve
+        if reserve is not None:
+            reserve.hold()
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as c:
+                yield c
+        except OperationalError as error:
+            raise _unavailable(error) from None
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[Connection]:
+        if self._reserve is not None and not self._reserve.hold():
+            raise _full()
+        try:
+            with self._engine.begin() as c:
+                yield c
+        except OperationalError as error:
+            raise _unavailable(error) from None
+
+    def _take_away(self, *statements: Update | Delete) -> int:
+        """Run them in one transaction; returns how many rows the last one changed."""
+        for last in (False, True):
+            try:
+                with self._engine.begin() as c:
+                    return [c.execute(statement).rowcount for statement in statements][-1]
+            except OperationalError as error:
+                if last or self._reserve is None or not is_full(error.orig):
+                    raise _unavailable(error) from None
+                self._reserve.release()
+        raise AssertionError
 
     # ------------------------------------------------------------ servers and kernels
 
     def add_server(self, server: Server) -> None:
-        with self._engine.begin() as c:
+        with self._write() as c:
             c.execute(
                 insert(t.server).values(
                     server_id=server.server_id,
@@ -81,24 +168,22 @@ class State:
             )
 
     def server(self, server_id: str) -> Server | None:
-        with self._engine.connect() as c:
+        with self._read() as c:
             row = c.execute(select(t.server).where(t.server.c.server_id == server_id)).first()
         return None if row is None else _server(row)
 
     def remove_server(self, server_id: str, *, at: datetime) -> bool:
-        with self._engine.begin() as c:
-            c.execute(
-                update(t.kernel)
-                .where(t.kernel.c.server_id == server_id, t.kernel.c.revoked_at.is_(None))
-                .values(revoked_at=utc(at))
-            )
-            return (
-                c.execute(delete(t.server).where(t.server.c.server_id == server_id)).rowcount == 1
-            )
+        kernels = (
+            update(t.kernel)
+            .where(t.kernel.c.server_id == server_id, t.kernel.c.revoked_at.is_(None))
+            .values(revoked_at=utc(at))
+        )
+        server = delete(t.server).where(t.server.c.server_id == server_id)
+        return self._take_away(kernels, server) == 1
 
     def open_kernel(self, kernel: Kernel) -> None:
-        with self._engine.begin() as c:
-            self._revoke(c, kernel.server_id, kernel.kernel_id, kernel.opened_at)
+        with self._write() as c:
+            c.execute(_revocation(kernel.server_id, kernel.kernel_id, kernel.opened_at))
             c.execute(
                 insert(t.kernel).values(
                     slot_id=kernel.slot_id,
@@ -117,25 +202,13 @@ class State:
                 )
             )
 
-    @staticmethod
-    def _revoke(c: Connection, server_id: str, kernel_id: str, at: datetime) -> None:
-        c.execute(
-            update(t.kernel)
-            .where(
-                t.kernel.c.server_id == server_id,
-                t.kernel.c.kernel_id == kernel_id,
-                t.kernel.c.revoked_at.is_(None),
-            )
-            .values(revoked_at=utc(at))
-        )
-
     def kernel(self, slot_id: str) -> Kernel | None:
-        with self._engine.connect() as c:
+        with self._read() as c:
             row = c.execute(select(t.kernel).where(t.kernel.c.slot_id == slot_id)).first()
         return None if row is None else _kernel(row)
 
     def current_kernel(self, server_id: str, kernel_id: str) -> Kernel | None:
-        with self._engine.connect() as c:
+        with self._read() as c:
             row = c.execute(
                 select(t.kernel).where(
                     t.kernel.c.server_id == server_id,
@@ -146,7 +219,7 @@ class State:
         return None if row is None else _kernel(row)
 
     def last_kernel(self, server_id: str, kernel_id: str) -> Kernel | None:
-        with self._engine.connect() as c:
+        with self._read() as c:
             row = c.execute(
                 select(t.kernel)
                 .where(t.kernel.c.server_id == server_id, t.kernel.c.kernel_id == kernel_id)
@@ -156,7 +229,7 @@ class State:
         return None if row is None else _kernel(row)
 
     def last_generation(self, server_id: str, kernel_id: str) -> int:
-        with self._engine.connect() as c:
+        with self._read() as c:
             last = c.execute(
                 select(func.max(t.kernel.c.generation)).where(
                     t.kernel.c.server_id == server_id, t.kernel.c.kernel_id == kernel_id
@@ -167,7 +240,7 @@ class State:
     def enrol_kernel(
         self, slot_id: str, *, public_key: bytes, client_address: str, isolation: str
     ) -> bool:
-        with self._engine.begin() as c:
+        with self._write() as c:
             done = c.execute(
                 update(t.kernel)
                 .where(
@@ -180,7 +253,7 @@ class State:
             return done.rowcount == 1
 
     def count_second_enrolment(self, slot_id: str) -> None:
-        with self._engine.begin() as c:
+        with self._write() as c:
             c.execute(
                 update(t.kernel)
                 .where(t.kernel.c.slot_id == slot_id)
@@ -188,13 +261,12 @@ class State:
             )
 
     def revoke_kernel(self, server_id: str, kernel_id: str, *, at: datetime) -> None:
-        with self._engine.begin() as c:
-            self._revoke(c, server_id, kernel_id, at)
+        self._take_away(_revocation(server_id, kernel_id, at))
 
     # ------------------------------------------------------------ codes
 
     def add_request(self, request: AttachRequest) -> None:
-        with self._engine.begin() as c:
+        with self._write() as c:
             c.execute(
                 update(t.attach_request)
                 .where(
@@ -221,14 +293,14 @@ class State:
             )
 
     def request(self, request_id: str) -> AttachRequest | None:
-        with self._engine.connect() as c:
+        with self._read() as c:
             row = c.execute(
                 select(t.attach_request).where(t.attach_request.c.request_id == request_id)
             ).first()
         return None if row is None else _request(row)
 
     def pending_request(self, code_hash: bytes) -> AttachRequest | None:
-        with self._engine.connect() as c:
+        with self._read() as c:
             row = c.execute(
                 select(t.attach_request).where(
                     t.attach_request.c.code_hash == code_hash,
@@ -238,7 +310,7 @@ class State:
         return None if row is None else _request(row)
 
     def last_refusal(self, server_id: str, kernel_id: str) -> datetime | None:
-        with self._engine.connect() as c:
+        with self._read() as c:
             last = c.execute(
                 select(func.max(t.attach_request.c.decided_at)).where(
                     t.attach_request.c.server_id == server_id,
@@ -250,7 +322,7 @@ class State:
 
     def spend_try(self, request_id: str) -> int:
         at = t.attach_request.c.request_id == request_id
-        with self._engine.begin() as c:
+        with self._write() as c:
             c.execute(
                 update(t.attach_request)
                 .where(at)
@@ -269,7 +341,7 @@ class State:
         return max(left or 0, 0)
 
     def decide_request(self, request_id: str, state: str, *, at: datetime) -> bool:
-        with self._engine.begin() as c:
+        with self._write() as c:
             done = c.execute(
                 update(t.attach_request)
                 .where(
@@ -283,7 +355,7 @@ class State:
     # ------------------------------------------------------------ sessions
 
     def start_session(self, session: Session) -> None:
-        with self._engine.begin() as c:
+        with self._write() as c:
             c.execute(
                 insert(t.session).values(
                     session_id=session.session_id,
@@ -303,7 +375,7 @@ class State:
 
     def _sessions(self, *where: Any) -> list[Session]:
         query = select(t.session).where(*where).order_by(t.session.c.started_at.desc())
-        with self._engine.connect() as c:
+        with self._read() as c:
             return [_session(row) for row in c.execute(query)]
 
     def session_of(self, server_id: str, kernel_id: str) -> Session | None:
@@ -331,18 +403,19 @@ class State:
         return self._sessions(*where)
 
     def end_session(self, session_id: str, *, at: datetime, why: str) -> bool:
-        with self._engine.begin() as c:
-            done = c.execute(
+        return (
+            self._take_away(
                 update(t.session)
                 .where(t.session.c.session_id == session_id, t.session.c.ended_at.is_(None))
                 .values(ended_at=utc(at), ended_why=why)
             )
-            return done.rowcount == 1
+            == 1
+        )
 
     # ------------------------------------------------------------ grants
 
     def add_grant(self, grant: Grant) -> None:
-        with self._engine.begin() as c:
+        with self._write() as c:
             c.execute(
                 insert(t.grant).values(
                     grant_id=grant.grant_id,
@@ -367,7 +440,7 @@ class State:
 
     def _grants(self, *where: Any) -> list[Grant]:
         query = select(t.grant).where(*where).order_by(t.grant.c.start)
-        with self._engine.connect() as c:
+        with self._read() as c:
             return [_grant(row) for row in c.execute(query)]
 
     def grant(self, grant_id: str) -> Grant | None:
@@ -388,7 +461,7 @@ class State:
             where.append(
                 or_(grant.max_queries.is_(None), grant.queries + queries <= grant.max_queries)
             )
-        with self._engine.begin() as c:
+        with self._write() as c:
             done = c.execute(
                 update(t.grant)
                 .where(*where)
@@ -396,11 +469,31 @@ class State:
             )
             return done.rowcount == 1
 
+    def take_rows(self, grant_id: str, wanted: int) -> int:
+        grant = t.grant.c
+        while True:
+            with self._write() as c:
+                seen = c.execute(
+                    select(grant.rows, grant.max_rows).where(grant.grant_id == grant_id)
+                ).first()
+                if seen is None:
+                    return 0
+                used, most = seen
+                taken = wanted if most is None else max(min(wanted, most - used), 0)
+                done = c.execute(
+                    update(t.grant)
+                    .where(grant.grant_id == grant_id, grant.rows == used)
+                    .values(rows=used + taken)
+                )
+                if done.rowcount == 1:
+                    return taken
+
     def end_grant(self, grant_id: str, *, at: datetime, why: str) -> bool:
-        with self._engine.begin() as c:
-            done = c.execute(
+        return (
+            self._take_away(
                 update(t.grant)
                 .where(t.grant.c.grant_id == grant_id, t.grant.c.ended_at.is_(None))
                 .values(ended_at=utc(at), ended_why=why)
             )
-            return done.rowcount == 1
+            == 1
+        )
