@@ -57,6 +57,7 @@ class Enrolment:
         self._store = store
         self._clock = clock
         self._nonces = NonceMemory()
+        self._began = int(clock().timestamp())
 
     def open_slot(self, server: Server, asked: OpenSlot) -> Slot:
         """A fresh slot for that kernel.  Keys of its earlier starts stop working now."""
@@ -113,6 +114,12 @@ class Enrolment:
             raise Unauthenticated(
                 "the request's timestamp is too far from the gateway's clock",
                 hint="Set the clocks of both machines (NTP).",
+            )
+        if claim.created < self._began:
+            # The memory of what was sent before went with the gateway that received it.
+            raise Unauthenticated(
+                "the request was signed before this gateway started",
+                hint="Send it again; if that does not help, set the clocks of both machines (NTP).",
             )
         signing.verify(claim, key, method=method, authority=authority, target=target, body=body)
         if not self._nonces.spend(claim.key_id, claim.nonce, now=now):

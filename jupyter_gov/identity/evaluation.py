@@ -41,14 +41,18 @@ class EvaluationIdentities:
     """Checks their passwords.  Hashes are argon2id, in one file of mode 0600."""
 
     def __init__(
-        self, identities: Mapping[str, EvaluationIdentity], passwords_file: Path, clock: Clock
+        self,
+        identities: Mapping[str, EvaluationIdentity],
+        passwords_file: Path,
+        clock: Clock,
+        hasher: PasswordHasher | None = None,
     ) -> None:
         self.identities = dict(identities)
         self._file = passwords_file
         self._clock = clock
-        self._hasher = PasswordHasher()
+        self._hasher = hasher or PasswordHasher()
         self._hashes: dict[str, str] = {}
-        self._read_at = 0
+        self._read_of = (0, 0)
         self._nobody = self._hasher.hash(secrets.token_hex(16))
         self._failures: dict[str, deque[datetime]] = {}
         self._lock = threading.Lock()
@@ -57,11 +61,12 @@ class EvaluationIdentities:
         """
         Make passwords for those who have none yet, and for those to *renew*.
 
-        Returns them: they are shown once.
+        Returns them: they are shown once.  Names that are not in the config get none.
         """
         made: dict[str, str] = {}
         self._read()
-        for subject in sorted((self.identities.keys() - self._hashes.keys()) | set(renew)):
+        wanted = (self.identities.keys() - self._hashes.keys()) | set(renew)
+        for subject in sorted(wanted & self.identities.keys()):
             made[subject] = secrets.token_urlsafe(9)
             self._hashes[subject] = self._hasher.hash(made[subject])
         if made:
@@ -77,10 +82,11 @@ class EvaluationIdentities:
     def _read(self) -> None:
         """The hashes, if the file changed since they were read."""
         if self._file.exists():
-            changed = self._file.stat().st_mtime_ns
-            if changed != self._read_at:
+            found = self._file.stat()
+            version = (found.st_ino, found.st_mtime_ns)  # two writes may share a tick
+            if version != self._read_of:
                 self._hashes = json.loads(self._file.read_text())
-                self._read_at = changed
+                self._read_of = version
 
     def groups(self, subject: str) -> frozenset[str]:
         """Groups of a person; empty for one who is not, or no longer, in the config."""
@@ -102,12 +108,11 @@ class EvaluationIdentities:
                 failures.popleft()
             if len(failures) >= FAILURES:
                 raise Busy("too many failed sign-ins; wait five minutes")
+            failures.append(now)  # until it is proved right: many at once are many guesses
         self._read()
         try:
             self._hasher.verify(self._hashes.get(key, self._nobody), password)
         except (VerificationError, InvalidHashError):
-            with self._lock:
-                failures.append(now)
             raise DecisionRefused("the name or the password is wrong") from None
         if not key:
             raise DecisionRefused("the name or the password is wrong")
