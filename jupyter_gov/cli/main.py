@@ -71,7 +71,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 done, 1 the log or the request is bad, 2 the config is."""
+    """
+    Run one command.
+
+    Returns the exit code: 0 done, 1 the log is not whole or the gateway refuses or is not there,
+    2 the command line or the configuration is wrong.
+    """
     asked = parser().parse_args(arguments)
     files = [path.absolute() for path in asked.config or default_files()]
     try:

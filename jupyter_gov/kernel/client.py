@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from jupyter_gov.errors import (
     Denied,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _POLL_SECONDS = 1.0
+_CANCEL_SECONDS = 0.5
+_CANCEL_TRIES = 20
 
 
 class Connection:
@@ -83,16 +85,19 @@ class Connection:
         Raises:
             Denied and its kinds, QueryFailed and its kinds, ResultCut, Busy, Unavailable.
         """
-        answer = self._run(sql, {**(binds or {}), **more_binds}, limit, note, grant)
-        if answer.trailer.cut and on_limit == "raise":
-            raise _cut(answer)
-        return _framed(answer, dtype_backend)
+        answer = self._run(_new_id(), sql, {**(binds or {}), **more_binds}, limit, note, grant)
+        return _wanted(answer, on_limit, dtype_backend)
 
     def _run(
-        self, sql: str, binds: Mapping[str, object], limit: int | None, note: str, grant: str
+        self,
+        query_id: str,
+        sql: str,
+        binds: Mapping[str, object],
+        limit: int | None,
+        note: str,
+        grant: str,
     ) -> Answer:
         http = self._http()
-        query_id = secrets.token_urlsafe(12)
         body = m.encode(
             m.Query(
                 query_id=query_id,
@@ -119,9 +124,12 @@ class Connection:
             # An interrupt, most likely: the database must stop as well.
             if answer is not None:
                 answer.close()
-            with contextlib.suppress(GovError):
-                http.send("DELETE", f"/queries/{query_id}")
+            self._cancel(query_id)
             raise
+
+    def _cancel(self, query_id: str) -> None:
+        with contextlib.suppress(GovError):
+            self._http().send("DELETE", f"/queries/{query_id}")
 
     def tables(self) -> pd.DataFrame:
         """The tables of the grant, with the number of columns and how many are treated."""
@@ -159,9 +167,40 @@ class Connection:
         """What is left: seconds, statements and rows of the grant the next statement would use."""
         return self._http().call("GET", f"/connections/{self.name}/budget", m.Budget)
 
-    async def aquery(self, sql: str, /, **options: Any) -> pd.DataFrame:
+    async def aquery(
+        self,
+        sql: str,
+        /,
+        *,
+        limit: int | None = None,
+        on_limit: Literal["raise", "truncate"] = "raise",
+        note: str = "",
+        grant: str = "",
+        dtype_backend: DtypeBackend = "numpy",
+        binds: Mapping[str, object] | None = None,
+        **more_binds: object,
+    ) -> pd.DataFrame:
         """`query`, off the event loop; cancelling the task cancels the statement."""
-        return await asyncio.to_thread(self.query, sql, **options)
+        query_id = _new_id()
+        every = {**(binds or {}), **more_binds}
+        running = asyncio.ensure_future(
+            asyncio.to_thread(self._run, query_id, sql, every, limit, note, grant)
+        )
+        try:
+            answer = await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await self._stop(query_id, running)
+            raise
+        return await asyncio.to_thread(_wanted, answer, on_limit, dtype_backend)
+
+    async def _stop(self, query_id: str, running: asyncio.Future[Answer]) -> None:
+        """Cancel until its thread has ended; the first word may come before the statement."""
+        for _ in range(_CANCEL_TRIES):
+            await asyncio.to_thread(self._cancel, query_id)
+            done, _ = await asyncio.wait({running}, timeout=_CANCEL_SECONDS)
+            if done:
+                break
+        running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
 
     async def atables(self) -> pd.DataFrame:
         """`tables`, off the event loop."""
@@ -260,6 +299,18 @@ class Client:
     def give_back(self, grant: str) -> m.GrantView:
         """End one of this session's grants before its time."""
         return self._http().call("DELETE", f"/grants/{grant}", m.GrantView)
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(12)
+
+
+def _wanted(
+    answer: Answer, on_limit: Literal["raise", "truncate"], dtype_backend: DtypeBackend
+) -> pd.DataFrame:
+    if answer.trailer.cut and on_limit == "raise":
+        raise _cut(answer)
+    return _framed(answer, dtype_backend)
 
 
 def _say(text: str) -> None:
