@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from jupyter_gov.errors import BadSyntax, Next, Position, StatementRefused
@@ -28,6 +27,7 @@ _NEVER = (
     exp.DDL, exp.DML, exp.Command, exp.Pragma, exp.Attach, exp.Detach, exp.Drop, exp.Alter,
     exp.Transaction, exp.Commit, exp.Rollback, exp.Set, exp.Use, exp.Describe, exp.Lock, exp.Into,
 )  # fmt: skip
+_OTHER_BINDS = {TokenType.PLACEHOLDER, TokenType.PARAMETER}
 _FIX = Next("fix_sql")
 
 
@@ -58,7 +58,7 @@ def tokens_of(sql: str, dialect: str) -> list[Token]:
     """Tokens with their offsets.  Raises BadSyntax."""
     try:
         return sqlglot.tokenize(sql, read=dialect)
-    except (SqlglotError, RecursionError):
+    except Exception:  # whatever a library makes of a hostile text, it is not understood
         raise BadSyntax("the statement does not parse", next=_FIX) from None
 
 
@@ -82,7 +82,7 @@ def read(sql: str, dialect: str) -> Statement:
     if not isinstance(tree, _READS):
         raise StatementRefused(
             "only reading is allowed here: SELECT, VALUES, WITH … SELECT",
-            hint=f"This is {_kind(tree)}, which no grant covers.",
+            hint=f"This is {_kind(tree)}, and no grant covers it.",
             next=_FIX,
         )
     for node in tree.walk():
@@ -110,28 +110,40 @@ def _parse(sql: str, dialect: str) -> exp.Expr:
                 position=position_of(sql, token.start),
                 next=_FIX,
             )
+        if token.token_type in _OTHER_BINDS or (
+            token.token_type == TokenType.VAR and token.text.startswith("$")
+        ):
+            raise StatementRefused(
+                "parameters are written :name",
+                hint="Other forms (?, ?1, @name, $name) are not taken.",
+                position=position_of(sql, token.start),
+                next=_FIX,
+            )
     try:
         trees = [tree for tree in sqlglot.parse(sql, dialect=dialect) if tree is not None]
     except sqlglot.ParseError as error:
-        where = error.errors[0] if error.errors else {}
-        line, column = where.get("line"), where.get("col")
-        position = None
-        if isinstance(line, int) and isinstance(column, int):
-            offset = sum(len(text) + 1 for text in sql.split("\n")[: line - 1])
-            position = Position(line=line, column=column, offset=offset + column - 1)
+        position = _place_of(error, tokens, sql)
         raise BadSyntax("the statement does not parse", position=position, next=_FIX) from None
-    except (SqlglotError, RecursionError):
+    except Exception:  # as above; RecursionError among others
         raise BadSyntax("the statement does not parse", next=_FIX) from None
     if len(trees) != 1:
         raise StatementRefused("exactly one statement at a time", next=_FIX)
     return trees[0]
 
 
+def _place_of(error: sqlglot.ParseError, tokens: list[Token], sql: str) -> Position | None:
+    """Where the parser stopped.  It tells of its token's end: the start is looked up."""
+    where = error.errors[0] if error.errors else {}
+    stopped = (where.get("line"), where.get("col"))
+    found = next((token for token in tokens if (token.line, token.col) == stopped), None)
+    return None if found is None else position_of(sql, found.start)
+
+
 def _kind(node: exp.Expr) -> str:
     if isinstance(node, exp.Command):
         word = str(node.this).upper()
         return word if word.isalpha() and len(word) < 16 else "a command"
-    return type(node).__name__.upper()
+    return type(node).__name__.upper() if isinstance(node, _NEVER) else "no query"
 
 
 def _relations(tree: exp.Expr) -> tuple[str, ...]:
@@ -142,6 +154,13 @@ def _relations(tree: exp.Expr) -> tuple[str, ...]:
             continue  # a table function: the engine decides
         if table.db or table.name.lower() not in ctes:
             names[table.name] = None
+    for inside in tree.find_all(exp.In):
+        # `x IN claims` names a table without FROM; the parser takes it for a column or a text.
+        field = inside.args.get("field")
+        if isinstance(field, exp.Column | exp.Literal) and (
+            field.name.lower() not in ctes or field.args.get("table")
+        ):
+            names[field.name] = None
     return tuple(names)
 
 
@@ -150,11 +169,7 @@ def _binds(tree: exp.Expr) -> tuple[str, ...]:
     for node in tree.find_all(exp.Placeholder, exp.Parameter):
         name = node.this if isinstance(node, exp.Placeholder) else None
         if not isinstance(name, str) or not name.isidentifier():
-            raise StatementRefused(
-                "parameters are written :name",
-                hint="Other forms (?, ?1, @name, $name) are not taken.",
-                next=_FIX,
-            )
+            raise StatementRefused("parameters are written :name", next=_FIX)
         names[name] = None
     return tuple(names)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from sqlglot.tokenizer_core import TokenType
+
 from jupyter_gov.errors import GovError, Position
 from jupyter_gov.sql.gate import position_of, tokens_of
 
@@ -20,7 +22,9 @@ def place_of(name: str, sql: str, dialect: str) -> Position | None:
         tokens = tokens_of(sql, dialect)
     except GovError:
         return None
-    texts = [token.text.lower() for token in tokens]
+    texts = [
+        None if token.token_type == TokenType.STRING else token.text.lower() for token in tokens
+    ]
     for index in range(len(texts)):
         if texts[index : index + 2 * len(wanted) - 1 : 2] == wanted:
             return position_of(sql, tokens[index].start)

@@ -18,8 +18,15 @@ from jupyter_gov.sql.gate import tokens_of
 
 UNREADABLE = "(not readable as SQL)"
 MAX_STRIPPED = 20_000
+"""Characters that are read; of a longer statement the rest is an ellipsis."""
 
 _NAMES = {TokenType.VAR, TokenType.IDENTIFIER}
+_TEXTS = {
+    TokenType.STRING, TokenType.NUMBER, TokenType.NATIONAL_STRING, TokenType.RAW_STRING,
+    TokenType.HEREDOC_STRING, TokenType.UNICODE_STRING, TokenType.BIT_STRING,
+    TokenType.HEX_STRING, TokenType.BYTE_STRING,
+}  # fmt: skip
+"""Literals, whatever they say: ``'Grant'`` is a name before it is a word of the language."""
 
 
 def strip_literals(sql: str, dialect: str, known: Set[str]) -> str:
@@ -46,8 +53,10 @@ def strip_literals(sql: str, dialect: str, known: Set[str]) -> str:
                 shown.append(text)
             else:
                 shown.append(renamed.setdefault(plain, f"_{len(renamed) + 1}"))
-        elif text.upper() in words or text in marks:
+        elif token.token_type not in _TEXTS and (text.upper() in words or text in marks):
             shown.append(text.upper())
         else:
             shown.append("?")
+    if len(sql) > MAX_STRIPPED:
+        shown.append("…")
     return " ".join(shown)
