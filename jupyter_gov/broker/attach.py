@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jupyter_gov.audit.events import Actor, Event
 from jupyter_gov.audit.ports import AuditLog
+from jupyter_gov.broker.caller import of_kernel
 from jupyter_gov.broker.end import Ender, Target, actor_of
 from jupyter_gov.errors import DecisionRefused
 from jupyter_gov.identity.attachment import Attachment, Choice
@@ -36,7 +37,7 @@ class AttachDesk:
             Event(
                 kind="attach.opened",
                 at=self._clock(),
-                actor=_of_kernel(kernel),
+                actor=of_kernel(kernel),
                 says={"request": request.request_id, "until": utc(request.expires_at)},
             )
         )
@@ -96,7 +97,3 @@ class AttachDesk:
         if session is None or session.principal.person != person.subject:
             raise DecisionRefused("you have no such session")
         self._ender.end(Target("session", session_id), reason)
-
-
-def _of_kernel(kernel: Kernel) -> Actor:
-    return Actor(kernel=kernel.slot_id, server=kernel.server_id, isolation=kernel.isolation)

@@ -42,6 +42,11 @@ class Caller:
         return actor_of(self.session, slot=self.kernel.slot_id, isolation=self.kernel.isolation)
 
 
+def of_kernel(kernel: Kernel) -> Actor:
+    """A kernel that acts for nobody, for the record."""
+    return Actor(kernel=kernel.slot_id, server=kernel.server_id, isolation=kernel.isolation)
+
+
 class Doorkeeper:
     """Authenticates: signature, freshness, first use, slot, session."""
 

@@ -1,8 +1,9 @@
 """
 The way of a query, in the order in which every step must happen.
 
-Read `QueryFlow.run` first: it is the whole of it.  A refusal at any step is recorded before it is
-answered.  The steps are numbered as in docs/explanation/architecture.md.
+Read `QueryFlow.run` first: it is the whole of it.  A refusal at any step but the first is recorded
+before it is answered; the limits of the first step would be none if each excess were a record.  The
+steps are numbered as in docs/explanation/architecture.md.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ import pyarrow as pa
 from jupyter_gov.access.decide import Need
 from jupyter_gov.access.model import Action, Grant
 from jupyter_gov.access.ports import GrantStore
-from jupyter_gov.audit.events import Event, new_record_id
+from jupyter_gov.audit.events import Actor, Event, new_record_id
 from jupyter_gov.audit.ports import AuditLog
 from jupyter_gov.audit.sealing import AuditKey
-from jupyter_gov.broker.caller import Caller, Doorkeeper, SignedRequest
+from jupyter_gov.broker.caller import Caller, Doorkeeper, SignedRequest, of_kernel
 from jupyter_gov.broker.desk import GrantDesk
 from jupyter_gov.broker.limits import Limits
 from jupyter_gov.broker.ports import Engine, Policy, Sink
@@ -36,6 +37,7 @@ from jupyter_gov.errors import (
     BadRequest,
     GovError,
     GrantOver,
+    NotAttached,
     QueryFailed,
     TimedOut,
 )
@@ -94,10 +96,12 @@ class QueryFlow:
         """One statement.  Raises GovError while nothing has been sent; later the trailer tells."""
         self._limits.pace(request.claim.key_id)  # 1 admit
         kernel = self._doorkeeper.kernel(request)  # 2 authenticate
-        query = _checked(decode(Query, request.body))
-        caller = self._doorkeeper.attached(kernel)
+        query, policy = _checked(decode(Query, request.body)), self._policy()
+        try:
+            caller = self._doorkeeper.attached(kernel)
+        except NotAttached as refusal:
+            raise self._refused(of_kernel(kernel), "", query, policy, refusal) from None
         with self._limits.hold(kernel.slot_id, caller.actor.principal):
-            policy = self._policy()
             try:
                 self._desk.any(policy, caller, query.connection)  # 3 coarse authorise
                 engine = policy.engines[query.connection]
@@ -106,7 +110,8 @@ class QueryFlow:
                 need = _need(query, statement, engine)
                 grant, opened = self._desk.settle(policy, caller, need)  # 5 decide
             except GovError as refusal:
-                raise self._refused(caller, query, policy, refusal) from None
+                purpose = caller.session.purpose
+                raise self._refused(caller.actor, purpose, query, policy, refusal) from None
             intent = self._intent(caller, query, policy, statement, grant)
             self._log.append(intent)  # 6 record the intent; raises: nothing runs
             allowed = Allowed(
@@ -265,7 +270,9 @@ class QueryFlow:
             },
         )
 
-    def _refused(self, caller: Caller, query: Query, policy: Policy, refusal: GovError) -> GovError:
+    def _refused(
+        self, actor: Actor, purpose: str, query: Query, policy: Policy, refusal: GovError
+    ) -> GovError:
         """Record a refusal; returns what to raise."""
         record = new_record_id()
         try:
@@ -274,12 +281,12 @@ class QueryFlow:
                     kind="refusal",
                     at=self._clock(),
                     record=record,
-                    actor=caller.actor,
+                    actor=actor,
                     connection=query.connection if query.connection in policy.connections else "",
                     says={
                         **self._says(record, policy, query),
                         "code": refusal.code,
-                        "purpose": caller.session.purpose,
+                        "purpose": purpose,
                     },
                 )
             )

@@ -13,6 +13,10 @@ class TestFirstLight:
         with pytest.raises(NotAttached) as refused:
             site.kernel().connect("clinic").query("SELECT 1")
         assert refused.value.next.magic == "%gov login"
+        (record,) = [
+            r for r in site.gateway.records("refusal") if r["record"] == refused.value.record
+        ]
+        assert (record["principal"], record["says"]["code"]) == ("", "not_attached")
 
     def test_an_attached_kernel_reads_masked_rows_and_leaves_a_record(self, site):
         """After the code was typed, a query gives treated values and two audit records."""
