@@ -88,7 +88,8 @@ def make_site(
 
 def populate(gateway: GatewayProcess, **enroll: str) -> Site:
     """People with passwords and an enrolled server, for a running gateway."""
-    people = {name: gateway.person(name, pw) for name, pw in gateway.passwords().items()}
+    passwords = gateway.first_passwords() or gateway.passwords()
+    people = {name: gateway.person(name, pw) for name, pw in passwords.items()}
     credential = gateway.enroll(gateway.config.with_name("server.json"), **enroll)
     return Site(gateway, people, StubServer(credential), itertools.count(1))
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,8 @@ from jupyter_gov.masking.model import ColumnPolicy, Profile, Treatment
 from jupyter_gov.wire.times import parse_duration, show_duration
 
 ENGINES = frozenset({"sqlite"})
+_SECRET = re.compile("passw|pwd|secret|token|key", re.IGNORECASE)
+"""Names of URL parameters whose values are secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +225,7 @@ def _check_url(reader: _Reader, url: str) -> None:
     except ArgumentError:
         reader.bad('["url"]', "is not a SQLAlchemy URL, such as sqlite:////path/clinic.db")
         return
-    if parsed.password is not None:
+    if parsed.password is not None or any(map(_SECRET.search, parsed.query)):
         reader.bad('["url"]', 'holds a password; give it by "secret": "file:/path" instead')
     if parsed.get_backend_name() not in ENGINES:
         reader.bad(
@@ -376,6 +379,14 @@ def _purposes(value: Mapping[str, Any], problems: list[str]) -> dict[str, str]:
 def _lines(read: Mapping[str, Mapping[str, Any]], settings: Settings) -> dict[str, str]:
     lines = {PATHS["untagged"]: json.dumps(settings.untagged)}
     for name, value in read.items():
-        for key, given in value.items():
-            lines[f'{PATHS[name]}["{key}"]'] = json.dumps(given, sort_keys=True, default=list)
+        lines.update(_leaves(PATHS[name], value))
     return lines
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    """One line for each value, so that a difference names what changed and nothing else."""
+    if isinstance(value, Mapping) and value:
+        for key, below in value.items():
+            yield from _leaves(f'{path}["{key}"]', below)
+    else:
+        yield path, json.dumps(value, sort_keys=True, default=list)

@@ -14,7 +14,8 @@ from jupyter_gov.audit.events import Actor, Event
 from jupyter_gov.audit.sealing import AuditKey
 from jupyter_gov.audit.stamped import StampedLog
 from jupyter_gov.bootstrap.check import Checked, check
-from jupyter_gov.bootstrap.keys import Keys, load_keys, private_folder
+from jupyter_gov.bootstrap.exchange import Exchange, difference, outdated, without_secrets
+from jupyter_gov.bootstrap.keys import Keys, load_keys, opening, private_folder
 from jupyter_gov.bootstrap.settings import PATHS, Settings
 from jupyter_gov.broker.attach import AttachDesk
 from jupyter_gov.broker.caller import Doorkeeper
@@ -51,8 +52,9 @@ def open_log(state_dir: Path, isolation: str) -> StampedLog:
     *isolation* is the gateway's own class, for records that no kernel is behind.
     """
     private_folder(state_dir)
-    log = SqliteAuditLog(private_folder(state_dir / "audit") / "log.sqlite")
-    return StampedLog(log, isolation)
+    path = private_folder(state_dir / "audit") / "log.sqlite"
+    with opening(path):
+        return StampedLog(SqliteAuditLog(path), isolation)
 
 
 def open_keys(state_dir: Path) -> Keys:
@@ -64,7 +66,8 @@ def open_keys(state_dir: Path) -> Keys:
 def open_store(state_dir: Path) -> State:
     """The governance state of a state folder."""
     path = private_folder(state_dir) / "state.sqlite"
-    return State(open_state(path), Reserve(path.with_suffix(".reserve"), STATE_RESERVE_BYTES))
+    with opening(path):
+        return State(open_state(path), Reserve(path.with_suffix(".reserve"), STATE_RESERVE_BYTES))
 
 
 def _engine(name: str, checked: Checked, keys: Keys) -> Engine:
@@ -206,29 +209,24 @@ class Gateway:
         for engine in self._policy.engines.values():
             engine.close()
 
-    def reload(self, settings: Settings) -> list[str]:
+    def reload(self, settings: Settings) -> Exchange:
         """
         Put a new configuration in force, whole or not at all.
 
-        Returns the difference.  Grants whose treatment tightened, or which the new configuration
-        no longer supports, end, and their streams are cut.  Raises ConfigInvalid; the old one
-        then stays.
+        Sessions of people who are gone, and grants whose treatment tightened or which the new
+        configuration no longer supports, end, and their streams are cut.  Raises ConfigInvalid;
+        the old one then stays.
         """
         with self._swap:
             try:
                 checked = check(settings)
-                engines = {n: _engine(n, checked, self._keys) for n in checked.connections}
+                engines = self._engines(checked)
                 policy = _policy(checked, engines)
             except ConfigInvalid as wrong:
-                self.log.append(
-                    Event(
-                        kind="config.refused",
-                        at=self.clock(),
-                        says={"problems": list(wrong.problems)},
-                    )
-                )
+                self.refuse_config(wrong)
                 raise
-            difference = _difference(self._checked.lines, checked.lines)
+            said = difference(self._checked.lines, checked.lines)
+            waits = difference(self.settings.at_start, settings.at_start)
             self.log.append(
                 Event(
                     kind="config.reloaded",
@@ -236,15 +234,40 @@ class Gateway:
                     says={
                         "from": self._policy.digest,
                         "policy": policy.digest,
-                        "difference": difference,
+                        "difference": said,
+                        "waits_for_start": waits,
                     },
                 )
             )
             old, self._policy, self._checked = self._policy, policy, checked
+            self.settings = replace(
+                settings,
+                state_dir=self.settings.state_dir,
+                at_start=self.settings.at_start,
+                lifetimes=self.settings.lifetimes,
+                rates=self.settings.rates,
+            )
             self.identities.identities = dict(checked.identities)
-            self.identities.generate()
-        self._cut_tightened(old, policy)
-        return difference
+            passwords = self.identities.generate()
+        self._end_outdated(old, policy)
+        for name, engine in old.engines.items():
+            if engine is not engines.get(name):
+                engine.close()
+        return Exchange(difference=said, waits=waits, passwords=passwords)
+
+    def _engines(self, checked: Checked) -> dict[str, Engine]:
+        """An engine for each connection; that of one that did not change goes on."""
+        return {
+            name: self._policy.engines[name]
+            if spec == self._policy.connections.get(name)
+            else _engine(name, checked, self._keys)
+            for name, spec in checked.connections.items()
+        }
+
+    def refuse_config(self, wrong: ConfigInvalid) -> None:
+        """Record that a changed configuration was wrong; the one in force stays."""
+        problems = [without_secrets(problem) for problem in wrong.problems]
+        self.log.append(Event(kind="config.refused", at=self.clock(), says={"problems": problems}))
 
     def remove_server(self, server_id: str) -> None:
         """
@@ -264,36 +287,14 @@ class Gateway:
             Event(kind="server.removed", at=now, actor=Actor(server=server_id)), reserved=True
         )
 
-    def _cut_tightened(self, old: Policy, new: Policy) -> None:
-        for grant in self.store.open_grants():
-            before = old.profiles.get(grant.eligibility)
-            after = new.profiles.get(grant.eligibility)
-            session = self.store.session(grant.session_id)
-            if before is None or after is None or session is None:
-                why = f"the eligibility {grant.eligibility} is gone"
-            elif changed := before.tightened(after, grant.tables):
-                why = f"the treatment of {', '.join(changed[:5])} was tightened"
-            elif grant.eligibility not in [
-                e.name
-                for e in new.of_person(
-                    grant.connection, session.principal.person, agent=session.principal.is_agent
+    def _end_outdated(self, old: Policy, new: Policy) -> None:
+        for session in self.store.sessions():
+            if session.principal.person not in new.groups:
+                self.ender.end(
+                    Target("session", session.session_id),
+                    "the configuration no longer knows its person",
                 )
-            ]:
-                why = f"the eligibility {grant.eligibility} no longer covers its holder"
-            elif not grant.tables <= set(new.eligibilities[grant.eligibility].tables):
-                why = f"the eligibility {grant.eligibility} covers fewer tables now"
-            else:
-                continue
-            self.ender.end(Target("grant", grant.grant_id), why)
-
-
-def _difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    said = []
-    for path in sorted(old.keys() | new.keys()):
-        if path not in new:
-            said.append(f"- {path}")
-        elif path not in old:
-            said.append(f"+ {path} = {new[path]}")
-        elif old[path] != new[path]:
-            said.append(f"~ {path} = {new[path]} (was {old[path]})")
-    return said
+        for grant in self.store.open_grants():
+            holder = self.store.session(grant.session_id)
+            if why := outdated(grant, holder, old, new):
+                self.ender.end(Target("grant", grant.grant_id), why)

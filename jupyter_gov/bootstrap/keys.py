@@ -8,13 +8,18 @@ of the keys in use are recorded at each start, so that an exchange shows.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
 import secrets
+import sqlite3
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
 
 from jupyter_gov.errors import ConfigInvalid
 
@@ -47,10 +52,24 @@ class Keys:
         }
 
 
+@contextlib.contextmanager
+def opening(path: Path) -> Iterator[None]:
+    """Say it as a mistake of the configuration if *path* cannot be used.  Raises ConfigInvalid."""
+    try:
+        yield
+    except (OSError, sqlite3.Error, OperationalError) as error:
+        why = getattr(error, "strerror", None) or getattr(error, "orig", None) or error
+        raise ConfigInvalid(
+            (f"c.GovGateway.state_dir: {path} cannot be used ({why}); it needs a volume with room"
+             " that the gateway's user may write",)
+        ) from None  # fmt: skip
+
+
 def private_folder(path: Path) -> Path:
     """Make *path* with mode 0700, or refuse one that others can enter.  Raises ConfigInvalid."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = path.stat()
+    with opening(path):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.stat()
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
         raise ConfigInvalid(
             (f"c.GovGateway.state_dir: {path} is not private; chown it to the gateway's user and"

@@ -35,6 +35,8 @@ class Settings:
     """Where relative paths start: the folder of the config file."""
     files: tuple[Path, ...] = ()
     """Every file the configuration came from, to measure who can read them."""
+    at_start: Mapping[str, str] = field(default_factory=dict)
+    """Config path → value of what only a start reads."""
 
 
 PATHS = {
@@ -53,6 +55,9 @@ def mapping_of(settings: Settings, name: str, problems: list[str]) -> Mapping[st
     """The mapping itself, read from its TOML file if it is a path."""
     source = getattr(settings, name)
     where = PATHS[name]
+    if isinstance(source, str) and "://" in source:  # not shown: it may hold a password
+        problems.append(f"{where}: write a mapping, or the path of a TOML file, not a URL")
+        return {}
     if isinstance(source, str):
         path = settings.base / source
         try:

@@ -21,7 +21,7 @@ from jupyter_gov.audit.events import Actor, Event
 from jupyter_gov.bootstrap.check import check as check_settings
 from jupyter_gov.bootstrap.compose import check_databases, open_keys, open_log, open_store
 from jupyter_gov.errors import ConfigInvalid
-from jupyter_gov.gateway.config import GatewayConfig
+from jupyter_gov.gateway.config import GatewayConfig, state_dir_of
 from jupyter_gov.gateway.isolation import own, private
 from jupyter_gov.identity.evaluation import EvaluationIdentities
 from jupyter_gov.identity.model import Server
@@ -54,6 +54,10 @@ def reload(files: list[Path]) -> int:
     if "problems" in answer:
         raise ConfigInvalid(tuple(answer["problems"]))
     print("\n".join(answer["difference"]) or "nothing changed")
+    for line in answer["waits"]:
+        print(f"waits for the next start: {line}")
+    for name, password in answer["passwords"].items():
+        print(f"evaluation identity {name}: password {password} (shown once)")
     return 0
 
 
@@ -71,7 +75,8 @@ def unenroll(files: list[Path], server_id: str) -> int:
 
 def _ask_gateway(files: list[Path], method: str, target: str) -> dict[str, Any] | None:
     """What the running gateway answers; None, and a word to the admin, if there is none."""
-    path = GatewayConfig(files).settings().state_dir / "admin.sock"
+    # Only where the gateway is: whether the rest is right is for the gateway to say, and record.
+    path = state_dir_of(files) / "admin.sock"
     connection = HTTPConnection("localhost", timeout=60)
     connection.sock = socket.socket(socket.AF_UNIX)
     with contextlib.closing(connection):

@@ -68,6 +68,7 @@ class SqliteEngine:
         self._lock = threading.Lock()
         self._idle: dict[tuple[str, frozenset[str]], list[Guard]] = {}
         self._catalog: Catalog | None = None
+        self._closed = False
 
     def catalog(self) -> Catalog:
         """The tables as they are now.  Raises DatabaseUnavailable."""
@@ -132,14 +133,15 @@ class SqliteEngine:
         guard.disarm()
         with self._lock:
             held = self._idle.setdefault((guard.profile.profile_id, guard.tables), [])
-            if len(held) < _IDLE:
+            if len(held) < _IDLE and not self._closed:
                 held.append(guard)
                 return
         guard.close()
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close what is idle now, and what runs when it is done."""
         with self._lock:
+            self._closed = True
             idle = [guard for held in self._idle.values() for guard in held]
             self._idle.clear()
         for guard in idle:

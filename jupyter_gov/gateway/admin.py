@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from tornado.web import Application, RequestHandler
@@ -33,12 +34,12 @@ class ReloadHandler(AdminHandler):
 
     async def post(self) -> None:
         try:
-            difference = await self.serving.reload()
+            done = await self.serving.reload()
         except ConfigInvalid as wrong:
             self.set_status(422)
             self.finish(json.dumps({"problems": list(wrong.problems)}))
             return
-        self.finish(json.dumps({"difference": difference}))
+        self.finish(json.dumps(asdict(done)))
 
 
 class ServerHandler(AdminHandler):

@@ -7,9 +7,12 @@ Traits are read here and nowhere else; the rest of the gateway sees plain, check
 from __future__ import annotations
 
 import difflib
+import ipaddress
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_core.paths import jupyter_data_dir
 from traitlets import Dict, Float, Int, TraitType, Unicode, Union, default
@@ -126,6 +129,17 @@ def read_files(files: list[Path]) -> Config:
     return merged
 
 
+def state_dir_of(files: list[Path]) -> Path:
+    """Where a gateway with these files keeps its state, whatever else they say."""
+    section = read_files(files)["GovGateway"]
+    found = section.get("state_dir")
+    return _folder(found if isinstance(found, str) else GovGateway().state_dir)
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
 def unknown_names(config: Config) -> list[str]:
     """Sections and traits nobody reads: usually a slip of the pen, so they stop the start."""
     sections = {cls.__name__: cls for cls in SECTIONS}
@@ -145,6 +159,55 @@ def unknown_names(config: Config) -> list[str]:
     return problems
 
 
+def wrong_values(config: Config) -> list[str]:
+    """Settings whose value is of the wrong kind; the value itself may be a secret."""
+    problems = []
+    for cls in SECTIONS:
+        for name, trait in cls.class_traits(config=True).items():
+            if name not in config[cls.__name__]:
+                continue
+            value = config[cls.__name__][name]
+            try:
+                cls(config=Config({cls.__name__: {name: value}}))
+            except Exception:
+                problems.append(
+                    f"c.{cls.__name__}.{name}: write {trait.info()}, not a {type(value).__name__}"
+                )
+    return problems
+
+
+_ABOVE_ZERO = (
+    "statements_per_kernel",
+    "statements_per_principal",
+    "statements_in_all",
+    "requests_per_second",
+)
+
+
+def wrong_process(gateway: GovGateway, *, loopback: bool) -> list[str]:
+    """What cannot be served as it is asked."""
+    problems = [
+        f"c.GovGateway.{name}: write a number above 0"
+        for name in _ABOVE_ZERO
+        if not getattr(gateway, name) > 0
+    ]
+    if not 0 <= gateway.port <= 65_535:
+        problems.append("c.GovGateway.port: write a port from 0 (any free one) to 65535")
+    page = urlsplit(gateway.page_url)
+    if gateway.page_url and (page.scheme not in ("http", "https") or not page.netloc):
+        problems.append("c.GovGateway.page_url: write an address such as https://gov.example.org/")
+    if not loopback and not gateway.certfile and page.scheme != "https":
+        problems.append(
+            "c.GovGateway.certfile: off loopback the answers need TLS; name a certificate, or set"
+            " c.GovGateway.page_url to the https address of the proxy that stands before it"
+        )
+    for name in ("certfile", "keyfile"):
+        path = getattr(gateway, name)
+        if path and not Path(path).is_file():
+            problems.append(f"c.GovGateway.{name}: {path} is not a file; check the path")
+    return problems
+
+
 def _near(name: str, known: Any) -> str:
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(known))}"
@@ -155,24 +218,38 @@ class GatewayConfig:
 
     def __init__(self, files: list[Path], *, port: int | None = None) -> None:
         self.files = [path.absolute() for path in files]
+        self.port = port
         config = read_files(self.files)
-        problems = unknown_names(config)
-        made: dict[type[Configurable], Any] = {}
-        for cls in SECTIONS:
-            try:
-                made[cls] = cls(config=config)
-            except Exception as error:  # traitlets' TraitError names the trait and the value
-                problems.append(f"c.{cls.__name__}: {error}")
+        problems = unknown_names(config) + wrong_values(config)
         if problems:
             raise ConfigInvalid(tuple(problems))
-        self.gateway: GovGateway = made[GovGateway]
+        self._made: dict[type[Configurable], Any] = {cls: cls(config=config) for cls in SECTIONS}
+        self.gateway: GovGateway = self._made[GovGateway]
         if port is not None:
             self.gateway.port = port
-        self._made = made
+        if problems := wrong_process(self.gateway, loopback=self.loopback):
+            raise ConfigInvalid(tuple(problems))
 
     @property
     def loopback(self) -> bool:
-        return self.gateway.address in ("127.0.0.1", "::1", "localhost")
+        """Whether only this machine can reach it."""
+        if self.gateway.address == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.gateway.address).is_loopback
+        except ValueError:
+            return False
+
+    def _at_start(self) -> dict[str, str]:
+        """Config path → value of every setting that is read when the gateway starts."""
+        identity: GovIdentity = self._made[GovIdentity]
+        values = {
+            f"c.GovGateway.{name}": getattr(self.gateway, name)
+            for name in self.gateway.trait_names(config=True)
+        }
+        for name in ("session_max", "session_idle"):
+            values[f"c.GovIdentity.{name}"] = getattr(identity, name)
+        return {path: json.dumps(value) for path, value in values.items()}
 
     def settings(self) -> Settings:
         """The plain values that `bootstrap` composes from."""
@@ -182,7 +259,7 @@ class GatewayConfig:
         access: GovAccess = self._made[GovAccess]
         gateway = self.gateway
         return Settings(
-            state_dir=Path(gateway.state_dir).expanduser().absolute(),
+            state_dir=_folder(gateway.state_dir),
             connections=connections.connections,
             tags=connections.tags,
             treatments=masking.treatments,
@@ -204,4 +281,5 @@ class GatewayConfig:
             loopback=self.loopback,
             base=self.files[-1].parent if self.files else Path.cwd(),
             files=tuple(self.files),
+            at_start=self._at_start(),
         )

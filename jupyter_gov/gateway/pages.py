@@ -125,7 +125,11 @@ class PageHandler(GovHandler):
 
     @property
     def session(self) -> WebSession | None:
-        return self.web.find(self.get_cookie(COOKIE, "") or "", self.service.gateway.clock())
+        gateway = self.service.gateway
+        found = self.web.find(self.get_cookie(COOKIE, "") or "", gateway.clock())
+        if found is None or found.person.subject not in gateway.identities.identities:
+            return None  # also for someone whom a changed configuration no longer knows
+        return found
 
     def signed_in(self) -> WebSession:
         """Raises DecisionRefused, recorded, for a form without a person behind it."""

@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import ssl
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,8 @@ from tornado.netutil import bind_sockets, bind_unix_socket
 from tornado.web import Application
 
 from jupyter_gov.bootstrap.compose import Gateway
-from jupyter_gov.bootstrap.keys import private_folder
+from jupyter_gov.bootstrap.exchange import Exchange
+from jupyter_gov.bootstrap.keys import opening, private_folder
 from jupyter_gov.errors import AuditUnavailable, ConfigInvalid
 from jupyter_gov.gateway.admin import admin_application
 from jupyter_gov.gateway.api import ROUTES
@@ -71,9 +73,9 @@ class Serving:
     async def run(self) -> None:
         """Serve until told to stop.  Raises ConfigInvalid, AuditUnavailable before it listens."""
         gateway, settings = self.gateway, self.config.gateway
+        sockets = _listen(settings.port, settings.address)
         await asyncio.to_thread(gateway.start)
         passwords = await asyncio.to_thread(gateway.identities.generate)
-        sockets = bind_sockets(settings.port, settings.address)
         port = sockets[0].getsockname()[1]
         scheme = "https" if settings.certfile else "http"
         service = Service(
@@ -128,9 +130,13 @@ class Serving:
         self._why = why
         self._stop.set()
 
-    async def reload(self) -> list[str]:
+    async def reload(self) -> Exchange:
         """Read the files again.  Raises ConfigInvalid; the old configuration then stays."""
-        settings = GatewayConfig(self.config.files).settings()
+        try:
+            settings = GatewayConfig(self.config.files, port=self.config.port).settings()
+        except ConfigInvalid as wrong:
+            await asyncio.to_thread(self.gateway.refuse_config, wrong)
+            raise
         return await asyncio.to_thread(self.gateway.reload, settings)
 
     def _tls(self) -> ssl.SSLContext | None:
@@ -186,9 +192,20 @@ class Serving:
             await asyncio.sleep(max(left, 0.01))
 
 
+def _listen(port: int, address: str) -> list[socket.socket]:
+    """Before anything is recorded: who connects now waits.  Raises ConfigInvalid."""
+    try:
+        return bind_sockets(port, address)
+    except OSError as wrong:
+        raise ConfigInvalid(
+            (f"c.GovGateway.port: cannot listen on {address}:{port} ({wrong.strerror})",)
+        ) from None
+
+
 def _hold(state_dir: Path) -> int:
     """One gateway per state folder: a second one would close the first one's statements."""
-    handle = os.open(private_folder(state_dir) / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    with opening(state_dir):
+        handle = os.open(private_folder(state_dir) / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -208,15 +225,15 @@ def serve(files: list[Path], *, managed: bool, port: int | None = None) -> int:
 
     async def main() -> None:
         config = GatewayConfig(files, port=port)
-        _hold(config.settings().state_dir)
+        state_dir = config.settings().state_dir
+        _hold(state_dir)
+        # Sorts too large for memory go to files that are deleted as soon as they are open.
+        os.environ.setdefault("SQLITE_TMPDIR", str(private_folder(state_dir / "spill")))
         await Serving(config, leash).run()
 
     try:
         asyncio.run(main())
     except (ConfigInvalid, AuditUnavailable) as wrong:
         print(f"jupyter gov gateway: {wrong}", file=sys.stderr)
-        return 2
-    except OSError as wrong:
-        print(f"jupyter gov gateway: cannot listen: {wrong.strerror}", file=sys.stderr)
         return 2
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import re
@@ -16,10 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import urllib3
 
 from jupyter_gov.bootstrap.compose import audit_path
+from jupyter_gov.cli.main import main
 from jupyter_gov.kernel.client import Client
 from jupyter_gov.kernel.http import GatewayHttp
 from jupyter_gov.server.gateway_client import Credential, GatewayClient
@@ -76,6 +79,17 @@ class GatewayProcess:
             raise AssertionError(f"{arguments}: {done.stdout}{done.stderr}")
         return done
 
+    def here(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same command in this process: without an interpreter's start of half a second."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            patch.dict(os.environ, self.env),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = main(self.command(*arguments)[len(self.python) + 2 :])
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
     def start(self) -> None:
         """Start, and wait until it serves."""
         self.log = self.config.with_suffix(".log")
@@ -115,13 +129,20 @@ class GatewayProcess:
         lines = self.cli("passwd").stdout.splitlines()
         return dict(line.split("\t") for line in lines)
 
+    def first_passwords(self) -> dict[str, str]:
+        """The passwords that the gateway showed when it made them, at its first start."""
+        assert self.log is not None
+        found = re.findall(r"identity (\S+): password (\S+) \(shown once\)", self.log.read_text())
+        return dict(found)
+
     def person(self, name: str, password: str) -> EvaluationPerson:
         return EvaluationPerson(self.url, self.page_url, name, password)
 
     def enroll(self, out: Path, *, name: str = "test server", owner: str = "") -> Credential:
         """A notebook server's credential."""
         extra = ["--owner", owner] if owner else []
-        self.cli("enroll", "--name", name, "--url", self.url, "--out", str(out), *extra)
+        run = self.here if self.python == [sys.executable] else self.cli
+        run("enroll", "--name", name, "--url", self.url, "--out", str(out), *extra)
         return Credential.read(out)
 
     def records(self, kind: str = "") -> list[dict[str, object]]:
@@ -130,12 +151,24 @@ class GatewayProcess:
         out = self.cli("audit", "list", "--json", *extra).stdout
         return [json.loads(line) for line in out.splitlines()]
 
-    def recorded(self, kind: str = "") -> list[dict[str, Any]]:
-        """The same, read from the log file itself: cheap enough to ask again and again."""
-        leaves = read_leaves(audit_path(self.state_dir))
-        return [
-            {"seq": leaf.seq, **json.loads(leaf.body)} for leaf in leaves if kind in ("", leaf.kind)
-        ]
+    def recorded(self, kind: str = "", **fields: object) -> list[dict[str, Any]]:
+        """
+        The same, read from the log file itself: cheap enough to ask again and again.
+
+        Only those with these *fields*, of the record or of what it says.
+        """
+        found = []
+        for leaf in read_leaves(audit_path(self.state_dir)):
+            body = json.loads(leaf.body)
+            values = {**body["says"], **body}
+            if kind in ("", leaf.kind) and all(values.get(k) == v for k, v in fields.items()):
+                found.append({"seq": leaf.seq, **body})
+        return found
+
+    def outcome(self, record: str) -> dict[str, Any]:
+        """The outcome of an intent, which must be there."""
+        (outcome,) = self.recorded("outcome", of=record)
+        return outcome
 
     def verify(self) -> subprocess.CompletedProcess[str]:
         return self.cli("audit", "verify", check=False)
