@@ -92,9 +92,9 @@ def canonical(event: Event) -> bytes:
     """
     The bytes that are hashed: JSON with sorted keys, no spaces, UTF-8.
 
-    For the values allowed here (no floats) this is RFC 8785.
+    For the values allowed here (no floats, whole numbers below 2**53) this is RFC 8785.
     """
-    return json.dumps(
+    whole = _plain(
         {
             "v": 1,
             "kind": event.kind,
@@ -109,19 +109,24 @@ def canonical(event: Event) -> bytes:
             "of": event.of,
             "connection": event.connection,
             "grant": event.grant,
-            "says": _plain(event.says),
-        },
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-    ).encode("utf-8", "backslashreplace")
+            "says": event.says,
+        }
+    )
+    text = json.dumps(whole, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _utf16(key: str) -> bytes:
+    """What RFC 8785 sorts keys by."""
+    return key.encode("utf-16-be", "surrogatepass")
 
 
 def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        named = {str(key): item for key, item in value.items()}
+        return {key: _plain(named[key]) for key in sorted(named, key=_utf16)}
     if isinstance(value, list | tuple | set | frozenset):
         items = [_plain(item) for item in value]
         return sorted(items) if isinstance(value, set | frozenset) else items

@@ -42,10 +42,15 @@ def verify(leaves: Iterable[Leaf], known: tuple[int, bytes] | None = None) -> Re
         if leaf.seq != tree.size:
             problems.append(f"{where}: missing; the next one is {leaf.seq}")
             break
+        if not isinstance(leaf.body, bytes):
+            problems.append(f"{where}: its body is not bytes")
+            break
         if leaf_hash(leaf.body) != leaf.leaf:
             problems.append(f"{where} ({leaf.record}): its bytes do not match its hash")
         problems += [f"{where} ({leaf.record}): {said}" for said in _columns(leaf)]
         if leaf.kind == "intent":
+            if leaf.record in intents:
+                problems.append(f"{where} ({leaf.record}): the same intent stands twice")
             intents[leaf.record] = False
         elif leaf.kind == "outcome":
             if intents.get(leaf.of) is not False:
@@ -71,7 +76,11 @@ def verify(leaves: Iterable[Leaf], known: tuple[int, bytes] | None = None) -> Re
 def _columns(leaf: Leaf) -> list[str]:
     try:
         body = json.loads(leaf.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ["its bytes are not JSON"]
+    if not isinstance(body, dict):
+        return ["its bytes are no event"]
     pairs = (("record", leaf.record), ("kind", leaf.kind), ("of", leaf.of))
-    return [f"its column {name!r} says otherwise" for name, value in pairs if body[name] != value]
+    return [
+        f"its column {name!r} says otherwise" for name, value in pairs if body.get(name) != value
+    ]

@@ -56,6 +56,7 @@ BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 @dataclass(slots=True)
 class _Append:
     event: Event
+    body: bytes
     reserved: bool
     done: Future[None] = field(default_factory=Future)
 
@@ -79,14 +80,18 @@ class SqliteAuditLog:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=10)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     # ------------------------------------------------------------ the port
 
     def append(self, event: Event, *, reserved: bool = False) -> str:
-        item = _Append(event, reserved)
+        item = _Append(event, _body(event), reserved)
         with self._closing:
             if self._closed:
                 raise AuditUnavailable("the gateway is shutting down, so nothing was run")
@@ -115,7 +120,7 @@ class SqliteAuditLog:
     # ------------------------------------------------------------ the writer
 
     def _write(self) -> None:
-        connection = self._connect()
+        connection: sqlite3.Connection | None = None
         while (first := self._queue.get()) is not None:
             batch = [first]
             stop = False
@@ -129,16 +134,20 @@ class SqliteAuditLog:
                     break
                 batch.append(item)
             try:
+                connection = connection or self._connect()
                 self._commit(connection, batch)
             except Exception as fault:
-                # Whatever it was: whoever waits is told, and the writer goes on.
+                # Whatever it was: whoever waits is told, and the writer goes on, with a
+                # connection of which nothing is left open.
                 _log.error("fault %s in the audit log's writer", type(fault).__name__)
+                _drop(connection)
+                connection = None
                 for item in batch:
                     if not item.done.done():
                         item.done.set_exception(_unwritten(type(fault).__name__))
             if stop:
                 break
-        connection.close()
+        _drop(connection)
 
     def _commit(self, connection: sqlite3.Connection, batch: list[_Append]) -> None:
         ordinary = [item for item in batch if not item.reserved]
@@ -171,16 +180,30 @@ class SqliteAuditLog:
             (last,) = connection.execute("SELECT coalesce(max(seq), -1) FROM leaf").fetchone()
             rows = []
             for seq, item in enumerate(batch, start=last + 1):
-                body = canonical(item.event)
-                event = item.event
+                event, body = item.event, item.body
                 rows.append((seq, event.record, event.kind, event.of, body, leaf_hash(body)))
             connection.executemany("INSERT INTO leaf VALUES (?, ?, ?, ?, ?, ?)", rows)
             connection.execute("COMMIT")
-        except (sqlite3.Error, TypeError, ValueError) as error:
+        except Exception as error:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             return _full() if is_full(error) else _unwritten(type(error).__name__)
         return None
+
+
+def _body(event: Event) -> bytes:
+    """In the thread of whoever appends: what cannot be written down spoils nobody else's batch."""
+    try:
+        return canonical(event)
+    except Exception as fault:
+        _log.error("fault %s in a record of kind %s", type(fault).__name__, event.kind)
+        raise _unwritten(type(fault).__name__) from None
+
+
+def _drop(connection: sqlite3.Connection | None) -> None:
+    if connection is not None:
+        with contextlib.suppress(sqlite3.Error):
+            connection.close()
 
 
 def _unwritten(fault: str) -> AuditUnavailable:
