@@ -374,10 +374,17 @@ class EndPage(FormHandler):
 
     async def post(self, session_id: str) -> None:
         session = self.signed_in()
-        await self.call(
-            self.service.gateway.attach.end_own, session.person, session_id,
-            "ended by its person on the gateway's page",
-        )  # fmt: skip
+        try:
+            await self.call(
+                self.service.gateway.attach.end_own, session.person, session_id,
+                "ended by its person on the gateway's page",
+            )  # fmt: skip
+        except errors.DecisionRefused as refusal:
+            self.service.attempts.refused(
+                self.request, refusal.message, "/sessions/…/end",
+                f"{session.person.issuer}|{session.person.subject}",
+            )  # fmt: skip
+            raise
         self.redirect("/", status=303)
 
 

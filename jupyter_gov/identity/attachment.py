@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+import threading
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,6 +57,7 @@ class Attachment:
         self._lifetimes = lifetimes
         self._code_key = code_key
         self._wrong: dict[str, deque[datetime]] = {}
+        self._lock = threading.Lock()
 
     def _hash(self, code: str) -> bytes:
         letters = re.sub(r"[^A-Z]", "", code.upper())
@@ -89,7 +91,8 @@ class Attachment:
     def state(self, kernel: Kernel, request_id: str) -> str:
         """What became of this kernel's code."""
         request = self._store.request(request_id)
-        if request is None or request.kernel_id != kernel.kernel_id:
+        own = (kernel.server_id, kernel.kernel_id)  # two servers may use one kernel id
+        if request is None or (request.server_id, request.kernel_id) != own:
             raise BadRequest("this kernel has no such request")
         if request.state == "pending" and self._clock() >= request.expires_at:
             return "expired"
@@ -102,18 +105,23 @@ class Attachment:
         Raises DecisionRefused for a wrong one, Busy after too many of them.
         """
         now = self._clock()
-        wrong = self._wrong.setdefault(person, deque())
-        while wrong and wrong[0] <= now - self._lifetimes.code:
-            wrong.popleft()
-        if len(wrong) >= WRONG_CODES:
-            raise Busy("too many wrong codes; wait ten minutes and get a new one in the notebook")
+        with self._lock:
+            wrong = self._wrong.setdefault(person, deque())
+            while wrong and wrong[0] <= now - self._lifetimes.code:
+                wrong.popleft()
+            if len(wrong) >= WRONG_CODES:
+                raise Busy(
+                    "too many wrong codes; wait ten minutes and get a new one in the notebook"
+                )
+            wrong.append(now)  # until it is found right: many at once are many guesses
         request = self._store.pending_request(self._hash(code))
         if request is None or now >= request.expires_at:
-            wrong.append(now)
             raise DecisionRefused(
                 "no kernel is showing this code now",
                 hint="Codes work once, for ten minutes; run %gov login again for a new one.",
             )
+        with self._lock:
+            wrong.remove(now)
         return request
 
     def kernel_of(self, request: AttachRequest) -> Kernel:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import urllib3
 
-from jupyter_gov.errors import GovError, StreamBroken
+from jupyter_gov.errors import BadRequest, StreamBroken
 from jupyter_gov.wire.messages import MIXED, TRAILER, Head, Trailer, decode, decode_error
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DtypeBackend = Literal["numpy", "pyarrow"]
+_MALFORMED = (EOFError, KeyError, OSError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,40 +65,59 @@ class _Body:
 
 def read_answer(answer: urllib3.BaseHTTPResponse) -> Answer:
     """
-    Read to the trailer.
+    Read to the end of the body.
 
-    Raises the error that the trailer carries, or StreamBroken if there is none: half an answer
-    is never handed out.
+    Raises the error that the trailer carries, or StreamBroken if there is none or if it does not
+    fit what came: half an answer is never handed out.
     """
     import pyarrow as pa
 
-    body = _Body(answer)
-    head: Head | None = None
-    tables: list[pa.Table] = []
     try:
-        while True:
-            reader = pa.ipc.open_stream(body)
-            metadata = reader.schema.metadata or {}
-            if head is None:
-                head = decode(Head, metadata[TRAILER])
-            batches = []
-            for batch, said in _batches(reader):
-                if said is None:
-                    batches.append(batch)
-                    continue
-                tables.append(pa.Table.from_batches(batches, reader.schema))
-                trailer = decode(Trailer, said)
-                if trailer.error is not None:
-                    raise decode_error(trailer.error)
-                return Answer(head=head, tables=tables, trailer=trailer)
-            tables.append(pa.Table.from_batches(batches, reader.schema))
-    except GovError:
-        raise
-    except (pa.ArrowException, EOFError, KeyError, OSError, urllib3.exceptions.HTTPError):
+        whole = _read(_Body(answer))
+        error = whole.trailer.error
+        failure = None if error is None else decode_error(error)
+        if failure is None:
+            _check_end(whole, answer)
+    except (pa.ArrowException, urllib3.exceptions.HTTPError, BadRequest, *_MALFORMED):
         raise StreamBroken(
             "the stream ended without its end, so there is no result",
             hint="The gateway or the connection failed; the record says how far it came.",
         ) from None
+    if failure is not None:
+        raise failure
+    return whole
+
+
+def _read(body: _Body) -> Answer:
+    import pyarrow as pa
+
+    head: Head | None = None
+    tables: list[pa.Table] = []
+    while True:
+        reader = pa.ipc.open_stream(body)
+        metadata = reader.schema.metadata or {}
+        if head is None:
+            head = decode(Head, metadata[TRAILER])
+        batches = []
+        for batch, said in _batches(reader):
+            if said is None:
+                batches.append(batch)
+                continue
+            tables.append(pa.Table.from_batches(batches, reader.schema))
+            trailer = decode(Trailer, said)
+            if trailer.error is None:
+                for _ in _batches(reader):
+                    raise ValueError("a batch after the trailer")
+            return Answer(head=head, tables=tables, trailer=trailer)
+        tables.append(pa.Table.from_batches(batches, reader.schema))
+
+
+def _check_end(whole: Answer, answer: urllib3.BaseHTTPResponse) -> None:
+    """The rows are those of the trailer, and the body ends: its connection may be used again."""
+    if sum(table.num_rows for table in whole.tables) != whole.trailer.rows:
+        raise ValueError("rows are missing, or too many")
+    if answer.read(1):
+        raise ValueError("more after the end")
 
 
 def _batches(reader: Any) -> Iterator[tuple[Any, bytes | None]]:
