@@ -8,13 +8,14 @@ statement names, so that a grant can be chosen.  What it does not understand doe
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from jupyter_gov.errors import BadSyntax, Next, Position, StatementRefused
+from jupyter_gov.sql.expansion import MAX_NODES, nodes_expanded
 
 # sqlglot warns with the statement's own text, which may hold what must not be in a log.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
@@ -52,6 +53,8 @@ class Statement:
     """
     Where plain output columns come from; None where that cannot be said.  A net, never the wall.
     """
+    tree: exp.Expr | None = field(default=None, repr=False, compare=False)
+    """As it was parsed, for an engine that has to spell it otherwise."""
 
 
 def tokens_of(sql: str, dialect: str) -> list[Token]:
@@ -88,13 +91,29 @@ def read(sql: str, dialect: str) -> Statement:
     for node in tree.walk():
         if isinstance(node, _NEVER):
             raise StatementRefused(f"{_kind(node)} is not allowed inside a query", next=_FIX)
+    _check_size(tree)
     return Statement(
         text=sql,
         action="read",
         relations=_relations(tree),
         binds=_binds(tree),
         sources=_sources(tree),
+        tree=tree,
     )
+
+
+def _check_size(tree: exp.Expr) -> None:
+    """What a database would put in before its first step, where no timeout reaches it."""
+    try:
+        fits = nodes_expanded(tree) <= MAX_NODES
+    except RecursionError:
+        fits = False
+    if not fits:
+        raise StatementRefused(
+            "the statement is too large once its subqueries are put in",
+            hint="Each use of a CTE counts its whole text again: name it less often.",
+            next=_FIX,
+        )
 
 
 def _parse(sql: str, dialect: str) -> exp.Expr:
