@@ -14,6 +14,7 @@ from jupyter_gov.audit.sealing import AuditKey
 from jupyter_gov.bootstrap.compose import audit_path, open_keys, open_log
 from jupyter_gov.cli.main import main
 from jupyter_gov.errors import ConfigInvalid
+from jupyter_gov.identity.model import SEPARATE
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -23,7 +24,7 @@ def state(tmp_path: Path) -> Path:
     """A state folder with keys and an empty log."""
     folder = tmp_path / "state"
     open_keys(folder)
-    open_log(folder).close()
+    open_log(folder, SEPARATE).close()
     return folder
 
 
@@ -39,7 +40,7 @@ def write_sealed(state: Path, sql: str) -> str:
     key = AuditKey((state / "keys" / "audit.key").read_bytes())
     event = Event(kind="intent", at=NOON)
     sealed = key.seal(event.record, sql, {})
-    log = open_log(state)
+    log = open_log(state, SEPARATE)
     log.append(
         Event(kind="intent", at=NOON, record=event.record, says={"sql": "?", "sealed": sealed})
     )
