@@ -53,6 +53,8 @@ class ManagedGateway:
         self._process: Process | None = None
         self._stopping = False
         self._ready = asyncio.Event()
+        self._settled = asyncio.Event()
+        """It serves, or its last start failed: there is nothing to wait for."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -60,9 +62,13 @@ class ManagedGateway:
         self._task = asyncio.get_running_loop().create_task(self._supervise())
 
     async def ready(self) -> bool:
-        """Wait for the first start, for a while; False if it did not come up."""
+        """
+        Whether it serves.  Waits for the first start, and for the restart after a crash.
+
+        After a start that failed it does not wait: kernels must start all the same.
+        """
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ready.wait(), _START_SECONDS)
+            await asyncio.wait_for(self._settled.wait(), _START_SECONDS)
         return self._ready.is_set()
 
     @property
@@ -95,7 +101,11 @@ class ManagedGateway:
                 await self._run_once()
             except (OSError, ValueError, KeyError, TimeoutError) as problem:
                 self._log.error("jupyter_gov: the gateway did not start: %s", problem)
-            self._ready.clear()
+            if self._ready.is_set():
+                self._ready.clear()
+                self._settled.clear()
+            else:
+                self._settled.set()
             if self._stopping:
                 return
             if asyncio.get_running_loop().time() - began > _LONGEST_PAUSE:
@@ -147,8 +157,10 @@ class ManagedGateway:
             ready["pid"], ready["url"], ready["page_url"],
         )  # fmt: skip
         self._ready.set()
+        self._settled.set()
 
 
 def _environment() -> dict[str, str]:
     """The gateway needs the databases' secrets, and none of the notebook server's."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER_TOKEN", "JPY_"))}
+    others = ("JUPYTER_TOKEN", "JUPYTERHUB_", "JPY_", "CONFIGPROXY_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(others)}

@@ -7,13 +7,14 @@ shutdown it is revoked.  A kernel starts also when the gateway is down: it is th
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_server import CallContext
 
-from jupyter_gov.errors import GovError
+from jupyter_gov.errors import GatewayUnreachable, GovError
 from jupyter_gov.server.environment import scrubbed
 from jupyter_gov.wire.handover import SECRET, SLOT, URL
 from jupyter_gov.wire.messages import OpenSlot
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from jupyter_gov.server.extension import GovServer
 
 STARTUP = "jupyter_gov.kernel.startup"
+_AGAIN_SECONDS = 1.0
 
 
 def _claims() -> tuple[str, str]:
@@ -47,22 +49,30 @@ class GovernedProvisioner:
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         if self._claimed is None:
             self._claimed = _claims()
-        handed: dict[str, str] = {}
-        gateway = await self.server.gateway()
-        if gateway is not None:
-            try:
-                notebook, user = self._claimed
-                slot = await gateway.open_slot(
-                    OpenSlot(kernel_id=self.kernel_id, notebook=notebook, user=user)  # type: ignore[attr-defined]
-                )
-                handed = {URL: gateway.credential.url, SLOT: slot.slot_id, SECRET: slot.secret}
-            except GovError as problem:
-                self.server.log.error("jupyter_gov: no slot for this kernel: %s", problem)
+        handed = await self._open_slot(*self._claimed)
         made: dict[str, Any] = await super().pre_launch(**kwargs)  # type: ignore[misc]
         made["env"] = {**scrubbed(made["env"], self.server.keep_env), **handed}
         if handed:
             made["cmd"] = with_startup(made["cmd"])
         return made
+
+    async def _open_slot(self, notebook: str, user: str) -> dict[str, str]:
+        """What the kernel is handed; nothing if no gateway gives it a slot."""
+        asked = OpenSlot(kernel_id=self.kernel_id, notebook=notebook, user=user)  # type: ignore[attr-defined]
+        for pause in (_AGAIN_SECONDS, 0.0):
+            gateway = await self.server.gateway()
+            if gateway is None:
+                break
+            try:
+                slot = await gateway.open_slot(asked)
+            except GovError as problem:
+                if isinstance(problem, GatewayUnreachable) and pause:
+                    await asyncio.sleep(pause)  # it may just have crashed, and be on its way back
+                    continue
+                self.server.log.error("jupyter_gov: no slot for this kernel: %s", problem)
+                break
+            return {URL: gateway.credential.url, SLOT: slot.slot_id, SECRET: slot.secret}
+        return {}
 
     async def cleanup(self, restart: bool = False) -> None:
         gateway = await self.server.gateway() if not restart else None
