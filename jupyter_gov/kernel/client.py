@@ -34,7 +34,7 @@ from jupyter_gov.wire import messages as m
 if TYPE_CHECKING:
     import pandas as pd
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 0.5
 _CANCEL_SECONDS = 0.5
 _CANCEL_TRIES = 20
 
