@@ -80,7 +80,7 @@ def choose(
     if offers:
         return min(offers, key=lambda e: (len(e.tables), len(e.clear), e.name))
     if wide:
-        raise _budget(wide[0])
+        raise budget_spent(wide[0])
     if active:
         raise _scope(need, active)
     if any(grant.state(at) == "not started" for grant in held):
@@ -139,7 +139,7 @@ def _named(need: Need, held: list[Grant], *, at: datetime) -> Grant:
     if not grant.covers(need.tables, need.action):
         raise _scope(need, [grant])
     if spent(grant):
-        raise _budget(grant)
+        raise budget_spent(grant)
     return grant
 
 
@@ -164,7 +164,8 @@ def _scope(need: Need, active: list[Grant]) -> OutOfScope:
     )
 
 
-def _budget(grant: Grant) -> BudgetSpent:
+def budget_spent(grant: Grant) -> BudgetSpent:
+    """The refusal of someone whose grant lasts longer than its budget."""
     what = "rows" if grant.max_rows is not None and grant.rows >= grant.max_rows else "statements"
     return BudgetSpent(
         f"grant {grant.grant_id} has no {what} left",

@@ -155,7 +155,7 @@ class Gateway:
         self.doorkeeper = Doorkeeper(
             Enrolment(self.store, self.clock), self.store, self.ender, self.clock
         )
-        self.grants = GrantDesk(self.store, self.log, self.ender, self.clock)
+        self.grants = GrantDesk(self.store, self.log, self.audit_key, self.ender, self.clock)
         self.attach = AttachDesk(
             Attachment(self.store, self.clock, settings.lifetimes, self._keys.code),
             self.store, self.log, self.ender, self.clock,

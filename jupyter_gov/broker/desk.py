@@ -9,23 +9,31 @@ from datetime import timedelta
 from jupyter_gov.access.decide import Need, choose, no_grant
 from jupyter_gov.access.model import Eligibility, Grant
 from jupyter_gov.access.ports import GrantStore
-from jupyter_gov.audit.events import Event
+from jupyter_gov.audit.events import Event, new_record_id
 from jupyter_gov.audit.ports import AuditLog
+from jupyter_gov.audit.sealing import AuditKey
 from jupyter_gov.broker.caller import Caller
 from jupyter_gov.broker.end import Ender, Target
 from jupyter_gov.broker.ports import Policy
-from jupyter_gov.errors import Denied, Next, NoGrant, OutOfScope, SessionOver
+from jupyter_gov.errors import BadRequest, Denied, Next, NoGrant, OutOfScope, SessionOver
 from jupyter_gov.identity.ports import Clock
 from jupyter_gov.wire.messages import RequestGrant
 from jupyter_gov.wire.times import parse_duration, show_duration, utc
+
+MAX_NOTE = 500
+_UNTOLD = "that connection"
+"""Whether there is one of that name is not for those to know who may not use it."""
 
 
 class GrantDesk:
     """Opens grants, each recorded before it is given."""
 
-    def __init__(self, store: GrantStore, log: AuditLog, ender: Ender, clock: Clock) -> None:
+    def __init__(
+        self, store: GrantStore, log: AuditLog, audit_key: AuditKey, ender: Ender, clock: Clock
+    ) -> None:
         self._store = store
         self._log = log
+        self._audit_key = audit_key
         self._ender = ender
         self._clock = clock
         self._opening = threading.Lock()
@@ -73,7 +81,7 @@ class GrantDesk:
                 return
             if any(g.connection == connection for g in self.held(policy, caller)):
                 return
-        raise no_grant(connection if connection in policy.connections else "that connection")
+        raise no_grant(_UNTOLD)
 
     def settle(self, policy: Policy, caller: Caller, need: Need) -> tuple[Grant, bool]:
         """The one grant to run under; True if it was opened for this statement."""
@@ -104,9 +112,9 @@ class GrantDesk:
             if not asked.eligibility or e.name == asked.eligibility
         ]
         if asked.connection not in policy.connections or not offers:
-            raise no_grant(
-                asked.connection if asked.connection in policy.connections else "that connection"
-            )
+            raise no_grant(_UNTOLD)
+        if len(asked.note) > MAX_NOTE:
+            raise BadRequest(f"a note has at most {MAX_NOTE} characters")
         chosen = min(offers, key=lambda e: (len(e.tables), len(e.clear), e.name))
         lasts = parse_duration(asked.duration) if asked.duration else chosen.default_duration
         if lasts > chosen.max_duration:
@@ -151,10 +159,13 @@ class GrantDesk:
             max_rows=eligibility.max_rows,
             max_queries=eligibility.max_queries,
         )
+        record = new_record_id()
+        sealed = {"sealed": self._audit_key.seal(record, "", {"--note": note})} if note else {}
         self._log.append(
             Event(
                 kind="grant.opened",
                 at=now,
+                record=record,
                 actor=caller.actor,
                 connection=grant.connection,
                 grant=grant.grant_id,
@@ -167,7 +178,7 @@ class GrantDesk:
                     "start": utc(grant.start),
                     "end": utc(grant.end),
                     "purpose": session.purpose,
-                    "note": note[:200],
+                    **sealed,
                 },
             )
         )

@@ -85,17 +85,12 @@ class Ender:
         if grant is None:
             return False
         now = self._clock()
-        step = ask_again(grant.connection)
         try:
             ended = self._grants.end_grant(grant_id, at=now, why=reason)
         finally:  # whatever the store says: what runs is cut
             self._cut(
                 lambda r: r.grant_id == grant_id,
-                GrantOver(
-                    f"grant {grant_id} ended while the statement ran: {reason}",
-                    hint=f"Ask for a new one: {step.magic}",
-                    next=step,
-                ),
+                grant_over(grant, f"ended while the statement ran: {reason}"),
             )
         if ended:
             session = self._identity.session(grant.session_id)
@@ -182,6 +177,14 @@ class Ender:
     def over(self, grant: Grant) -> bool:
         """Whether a grant has no time left."""
         return self._clock() >= grant.end
+
+
+def grant_over(grant: Grant, how: str) -> GrantOver:
+    """What someone is told whose grant *how*, with the way to a new one."""
+    step = ask_again(grant.connection)
+    return GrantOver(
+        f"grant {grant.grant_id} {how}", hint=f"Ask for a new one: {step.magic}", next=step
+    )
 
 
 def actor_of(session: Session, *, slot: str = "", isolation: str = "") -> Actor:

@@ -19,14 +19,15 @@ from datetime import timedelta
 
 import pyarrow as pa
 
-from jupyter_gov.access.decide import Need
+from jupyter_gov.access.decide import Need, budget_spent, spent
 from jupyter_gov.access.model import Action, Grant
 from jupyter_gov.access.ports import GrantStore
 from jupyter_gov.audit.events import Actor, Event, new_record_id
 from jupyter_gov.audit.ports import AuditLog
 from jupyter_gov.audit.sealing import AuditKey
 from jupyter_gov.broker.caller import Caller, Doorkeeper, SignedRequest, of_kernel
-from jupyter_gov.broker.desk import GrantDesk
+from jupyter_gov.broker.desk import MAX_NOTE, GrantDesk
+from jupyter_gov.broker.end import grant_over
 from jupyter_gov.broker.limits import Limits
 from jupyter_gov.broker.ports import Engine, Policy, Sink
 from jupyter_gov.broker.running import Run, Running
@@ -36,7 +37,6 @@ from jupyter_gov.errors import (
     AuditUnavailable,
     BadRequest,
     GovError,
-    GrantOver,
     NotAttached,
     QueryFailed,
     TimedOut,
@@ -48,6 +48,7 @@ from jupyter_gov.sql.strip import strip_literals
 from jupyter_gov.wire.messages import Bind, Query, Trailer, decode, decode_bind
 
 _log = logging.getLogger(__name__)
+_ITS_TIME = "ended while the statement ran: its time was over"
 _QUERY_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -143,7 +144,7 @@ class QueryFlow:
         self._running.add(run)
         try:
             if not self._grants.spend(grant.grant_id, queries=1, rows=0):
-                raise GrantOver(f"grant {grant.grant_id} was used up or ended in this moment")
+                raise self._used_up(grant)
             execution = allowed.policy.engines[grant.connection].start(
                 allowed.statement,
                 allowed.binds,
@@ -162,7 +163,7 @@ class QueryFlow:
                 if grant.max_rows is None and stream.rows:
                     self._grants.spend(grant.grant_id, queries=0, rows=stream.rows)
         except GovError as problem:
-            error = run.ended or self._in_time(problem, run, left)
+            error = run.ended or self._in_time(problem, run, grant, left)
         except Exception as fault:  # ours; it must still close the intent, and is not shown
             error = run.ended or _fault(fault)
         finally:
@@ -181,12 +182,12 @@ class QueryFlow:
         assert execution is not None
         with contextlib.closing(execution.batches()) as batches:
             for batch in batches:
-                self._check(run)
+                self._check(run, allowed.grant)
                 batch = self._measured(allowed, stream, batch)
                 stream.send(batch, execution.expected(execution.names))
                 if stream.cut_by:
                     break
-        self._check(run)
+        self._check(run, allowed.grant)
         stream.drain()
 
     def _measured(
@@ -213,18 +214,25 @@ class QueryFlow:
                 stream.cut_by, rows = "budget", taken
         return batch.slice(0, rows)
 
-    def _check(self, run: Run) -> None:
+    def _used_up(self, chosen: Grant) -> GovError:
+        """Between the decision and now, another statement took the last of it, or it ended."""
+        grant = self._grants.grant(chosen.grant_id) or chosen
+        if spent(grant):
+            return budget_spent(grant)
+        return grant_over(grant, "ended in this moment")
+
+    def _check(self, run: Run, grant: Grant) -> None:
         if run.ended is not None:
             raise run.ended
         if self._clock() >= run.ends_at:
-            raise GrantOver(f"grant {run.grant_id} ended while the statement ran")
+            raise grant_over(grant, _ITS_TIME)
 
-    def _in_time(self, problem: GovError, run: Run, left: timedelta) -> GovError:
+    def _in_time(self, problem: GovError, run: Run, grant: Grant, left: timedelta) -> GovError:
         """What stopped the engine was the clock: say which one."""
         if problem.code != "query_failed" or problem.message != "the statement was stopped":
             return problem
         if self._clock() >= run.ends_at:
-            return GrantOver(f"grant {run.grant_id} ended while the statement ran")
+            return grant_over(grant, _ITS_TIME)
         return TimedOut(
             f"the statement ran longer than {int(left.total_seconds())} s",
             hint="Narrow it: fewer rows, or an indexed condition.",
@@ -368,8 +376,8 @@ def _checked(query: Query) -> Query:
         raise BadRequest("a query id is 8 to 64 letters, digits, _ or -")
     if query.limit is not None and query.limit < 0:
         raise BadRequest("a limit is not negative")
-    if len(query.note) > 500:
-        raise BadRequest("a note has at most 500 characters")
+    if len(query.note) > MAX_NOTE:
+        raise BadRequest(f"a note has at most {MAX_NOTE} characters")
     return query
 
 
