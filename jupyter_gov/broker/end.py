@@ -120,17 +120,20 @@ class Ender:
                 lambda r: r.session_id == session_id,
                 SessionOver(f"the session ended while the statement ran: {reason}"),
             )
+        every = _Every()
         for grant in self._grants.grants_of(session_id):
             if grant.ended_at is None:
-                self._end_grant(grant.grant_id, f"its session ended ({reason})")
+                with every:
+                    self._end_grant(grant.grant_id, f"its session ended ({reason})")
         self._seen.pop(session_id, None)
         if ended:
-            self._log.append(
-                Event(
-                    kind="session.ended", at=now, actor=self._actor(session), says={"why": reason}
-                ),
-                reserved=True,
-            )
+            who = self._actor(session)
+            with every:
+                self._log.append(
+                    Event(kind="session.ended", at=now, actor=who, says={"why": reason}),
+                    reserved=True,
+                )
+        every.settle()
         return ended
 
     def _actor(self, session: Session) -> Actor:
@@ -157,26 +160,51 @@ class Ender:
         """
         now = self._clock()
         instants: list[datetime] = []
+        every = _Every()
         for session in self._identity.sessions():
             idle = self.idle_since(session) + self._idle
-            if now >= session.ends_at:
-                self._end_session(session.session_id, "its time was over")
-            elif now >= idle and not any(
-                run.session_id == session.session_id for run in self._running
-            ):
-                self._end_session(session.session_id, "it was idle too long")
-            else:
-                instants += [session.ends_at, max(idle, now + timedelta(seconds=1))]
+            with every:
+                if now >= session.ends_at:
+                    self._end_session(session.session_id, "its time was over")
+                elif now >= idle and not any(
+                    run.session_id == session.session_id for run in self._running
+                ):
+                    self._end_session(session.session_id, "it was idle too long")
+                else:
+                    instants += [session.ends_at, max(idle, now + timedelta(seconds=1))]
         for grant in self._grants.open_grants():
-            if now >= grant.end:
-                self._end_grant(grant.grant_id, "its time was over")
-            else:
-                instants.append(grant.end)
+            with every:
+                if now >= grant.end:
+                    self._end_grant(grant.grant_id, "its time was over")
+                else:
+                    instants.append(grant.end)
+        every.settle()
         return min(instants, default=None)
 
     def over(self, grant: Grant) -> bool:
         """Whether a grant has no time left."""
         return self._clock() >= grant.end
+
+
+class _Every:
+    """Several ends, each tried whatever becomes of the others: a log that is down stops none."""
+
+    def __init__(self) -> None:
+        self._problem: GovError | None = None
+
+    def __enter__(self) -> None:
+        """One of them."""
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> bool:
+        if isinstance(problem, GovError):
+            self._problem = self._problem or problem
+            return True
+        return False
+
+    def settle(self) -> None:
+        """After the last.  Raises the first problem there was."""
+        if self._problem is not None:
+            raise self._problem
 
 
 def grant_over(grant: Grant, how: str) -> GrantOver:

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from jupyter_gov.errors import Busy
@@ -29,20 +29,21 @@ class Rates:
 class Limits:
     """Counts what runs, and how fast each kernel asks."""
 
-    def __init__(self, rates: Rates) -> None:
+    def __init__(self, rates: Rates, steady: Callable[[], float] = time.monotonic) -> None:
         self._rates = rates
+        self._steady = steady
         self._lock = threading.Lock()
         self._running: dict[str, int] = {}
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def pace(self, key: str) -> None:
         """Take one token of *key*'s bucket.  Raises Busy."""
-        burst = 3 * self._rates.per_second
-        now = time.monotonic()
+        burst = max(3 * self._rates.per_second, 1.0)
+        now = self._steady()
         with self._lock:
             tokens, last = self._buckets.pop(key, (burst, now))
             tokens = min(burst, tokens + (now - last) * self._rates.per_second)
-            self._buckets[key] = (max(tokens - 1, 0.0), now)
+            self._buckets[key] = (tokens - 1 if tokens >= 1 else tokens, now)
             while len(self._buckets) > _REMEMBERED:
                 self._buckets.popitem(last=False)
         if tokens < 1:

@@ -189,6 +189,7 @@ class QueryFlow:
                     break
         self._check(run, allowed.grant)
         stream.drain()
+        self._check(run, allowed.grant)  # what waited to be taken when it ended was dropped
 
     def _measured(
         self, allowed: Allowed, stream: ArrowStream, batch: pa.RecordBatch
