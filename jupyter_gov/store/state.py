@@ -123,6 +123,10 @@ class State:
         if reserve is not None:
             reserve.hold()
 
+    def close(self) -> None:
+        """Close the connections that wait for the next transaction."""
+        self._engine.dispose()
+
     @contextlib.contextmanager
     def _read(self) -> Iterator[Connection]:
         try:
