@@ -68,7 +68,9 @@ class GovError(Exception):
         text = self.statement.split("\n")
         if self.position is not None and self.statement and self.position.line <= len(text):
             shown = text[self.position.line - 1]
-            lines += [f"    {shown}", "    " + " " * (self.position.column - 1) + "^"]
+            before = shown[: self.position.column - 1].ljust(self.position.column - 1)
+            indent = "".join("\t" if c == "\t" else " " for c in before)
+            lines += [f"    {shown}", f"    {indent}^"]
         if self.next is not None and self.next.magic and self.next.magic not in lines[0]:
             lines.append(f"Next: {self.next.magic}")
         return lines

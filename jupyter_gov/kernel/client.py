@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.5
 _CANCEL_SECONDS = 0.5
 _CANCEL_TRIES = 20
+_WAKE_SECONDS = 0.25
+"""An interrupted cell that awaits is only told when its loop wakes (ipykernel issue 881)."""
 
 
 class Connection:
@@ -187,10 +189,12 @@ class Connection:
             asyncio.to_thread(self._run, query_id, sql, every, limit, note, grant)
         )
         try:
-            answer = await asyncio.shield(running)
+            while not running.done():
+                await asyncio.wait({running}, timeout=_WAKE_SECONDS)
         except asyncio.CancelledError:
             await self._stop(query_id, running)
             raise
+        answer = running.result()
         return await asyncio.to_thread(_wanted, answer, on_limit, dtype_backend)
 
     async def _stop(self, query_id: str, running: asyncio.Future[Answer]) -> None:

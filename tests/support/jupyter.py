@@ -26,6 +26,8 @@ from tests.support.waiting import until
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 START_SECONDS = 60
+_LOOK_SECONDS = 1.0
+"""A look at the clock between two messages; the server's pings alone would keep `recv` busy."""
 
 
 @dataclass
@@ -252,12 +254,14 @@ class Cell:
     def _messages(self, seconds: float) -> Iterator[None]:
         """Read one message after the other until the cell is done."""
         deadline = time.monotonic() + seconds
+        self._socket.settimeout(_LOOK_SECONDS)
         while not (self._reply and self._idle):
-            self._socket.settimeout(max(deadline - time.monotonic(), 0.01))
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the cell still runs; so far: {self.stdout!r}")
             try:
                 message = json.loads(self._socket.recv())
             except websocket.WebSocketTimeoutException:
-                raise AssertionError(f"the cell still runs; so far: {self.stdout!r}") from None
+                continue
             if message["parent_header"].get("msg_id") == self._message_id:
                 self._take(message)
             yield
