@@ -11,6 +11,16 @@ import pyarrow as pa
 
 from jupyter_gov.wire.messages import MIXED
 
+_TYPES = {
+    frozenset({int}): pa.int64(),
+    frozenset({float}): pa.float64(),
+    frozenset({int, float}): pa.float64(),
+    frozenset({str}): pa.string(),
+    frozenset({bytes}): pa.binary(),
+}
+"""What a column of values of these Python types becomes.  Arrow's own guess makes bytes of texts
+beside blobs, and whole numbers of floats."""
+
 
 def _mixed(values: Sequence[Any]) -> pa.Array:
     cells: list[str | None] = []
@@ -20,13 +30,13 @@ def _mixed(values: Sequence[Any]) -> pa.Array:
         elif isinstance(value, bytes):
             cells.append(json.dumps({"bytes": base64.b64encode(value).decode()}))
         else:
-            cells.append(json.dumps(value))
+            cells.append(json.dumps(value, ensure_ascii=False))
     return pa.array(cells, pa.string())
 
 
 class BatchBuilder:
     """
-    Infers each column's type from its values, keeping the last batch's type where it still fits.
+    Takes each column's type from its values, which are those of SQLite and of JSON's scalars.
 
     A new type starts a new schema: the stream then goes on in a new segment, which the client
     joins to the earlier ones.
@@ -52,13 +62,16 @@ class BatchBuilder:
         if self._is_mixed[index]:
             return _mixed(values)
         known = self._types[index]
-        if known is not None and not pa.types.is_null(known):
-            try:
-                return pa.array(values, known)
-            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-                pass
+        kinds = set(map(type, values)) - {type(None)}
+        if not kinds:
+            return pa.nulls(len(values), known or pa.null())
+        wanted = _TYPES.get(frozenset(kinds))
+        if wanted == pa.int64() and known == pa.float64():
+            wanted = known  # whole numbers go on as they began, where they can
         try:
-            array = pa.array(values, from_pandas=False)
+            if wanted is None:
+                raise pa.ArrowTypeError
+            array = pa.array(values, wanted)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
             self._is_mixed[index] = True
             return _mixed(values)

@@ -146,7 +146,7 @@ def to_pandas(answer: Answer, dtype_backend: DtypeBackend = "numpy") -> pd.DataF
         for i, field in enumerate(table.schema)
         if field.metadata and MIXED in field.metadata
     }
-    if mixed:
+    if mixed or _texts_and_blobs(tables):
         return _object_columns(tables)
     options: dict[str, Any] = {"split_blocks": True, "self_destruct": True}
     if dtype_backend == "pyarrow":
@@ -162,6 +162,14 @@ def to_pandas(answer: Answer, dtype_backend: DtypeBackend = "numpy") -> pd.DataF
     frame: pd.DataFrame = joined.to_pandas(**options)
     frame.columns = pd.Index(names)
     return frame
+
+
+def _texts_and_blobs(tables: list[pa.Table]) -> bool:
+    """Whether a column has both, in segments of their own: joining would make bytes of texts."""
+    import pyarrow as pa
+
+    kinds = [{table.schema.field(i).type for table in tables} for i in range(tables[0].num_columns)]
+    return any({pa.string(), pa.binary()} <= kind for kind in kinds)
 
 
 def _object_columns(tables: list[pa.Table]) -> pd.DataFrame:

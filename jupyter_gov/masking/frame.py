@@ -8,14 +8,22 @@ that the engine's wall has a hole, so it is withheld and counted, and the record
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jupyter_gov.masking.model import Treatment
 from jupyter_gov.masking.treatments import OLDEST_AGE, SHAPES, Seals
+from jupyter_gov.wire.messages import MIXED
+
+_SEAL = re.compile(Seals.PATTERN)
+_MARK, _CLOSE = Seals.OPEN[0].encode(), Seals.CLOSE.encode()
 
 
 @dataclass(slots=True)
@@ -46,34 +54,40 @@ def mask_batch(
     columns = []
     for index, column in enumerate(batch.columns):
         treatment = expected[index] if index < len(expected) else None
-        column = _without_seals(column, index, counts)
+        mixed = MIXED in (batch.schema.field(index).metadata or {})
+        column = _without_seals(column, mixed, index, counts)
         if treatment not in (None, Treatment.CLEAR):
-            column = _checked(column, treatment, index, counts)
+            column = _checked(column, treatment, mixed, index, counts)
         columns.append(column)
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _withhold(column: pa.Array, bad: pa.Array, index: int, counts: FrameCounts) -> pa.Array:
+    """Nulls where *bad*, in a column of any type."""
     counts.columns.add(index)
-    return pc.if_else(bad, pa.scalar(None, column.type), column)
+    try:
+        return pc.if_else(bad, pa.scalar(None, column.type), column)
+    except pa.ArrowNotImplementedError:
+        pairs = zip(column.to_pylist(), bad.to_pylist(), strict=True)
+        return pa.array([None if hit else value for value, hit in pairs], column.type)
 
 
-def _without_seals(column: pa.Array, index: int, counts: FrameCounts) -> pa.Array:
-    if not pa.types.is_string(column.type) and not pa.types.is_binary(column.type):
+def _without_seals(column: pa.Array, mixed: bool, index: int, counts: FrameCounts) -> pa.Array:
+    kind = column.type
+    if mixed:
+        bad = pa.array([_carries(_opened(cell)) for cell in column.to_pylist()], pa.bool_())
+    elif _holds_no_text(kind):
         return column
-    # A seal is not ASCII: one pass over the bytes spares the ordinary column the rest.
-    mark, close = Seals.OPEN[0].encode(), Seals.CLOSE.encode()
-    data = column.buffers()[2]
-    plain = b"" if data is None else data.to_pybytes()
-    if mark not in plain and close not in plain:
-        return column
-    if pa.types.is_binary(column.type):
-        bad = pc.or_(
-            pc.match_substring(column, mark),
-            pc.match_substring(column, close),
-        )
-    else:
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        if not _may_carry(column):
+            return column
         bad = pc.match_substring_regex(column, Seals.PATTERN)
+    elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        if not _may_carry(column):
+            return column
+        bad = pc.or_(pc.match_substring(column, _MARK), pc.match_substring(column, _CLOSE))
+    else:
+        bad = pa.array(list(map(_carries, column.to_pylist())), pa.bool_())
     bad = pc.fill_null(bad, False)
     hits = pc.sum(bad).as_py() or 0
     if not hits:
@@ -82,22 +96,57 @@ def _without_seals(column: pa.Array, index: int, counts: FrameCounts) -> pa.Arra
     return _withhold(column, bad, index, counts)
 
 
+def _holds_no_text(kind: pa.DataType) -> bool:
+    is_a = pa.types
+    return bool(
+        is_a.is_null(kind) or is_a.is_boolean(kind) or is_a.is_integer(kind)
+        or is_a.is_floating(kind) or is_a.is_decimal(kind) or is_a.is_temporal(kind)
+    )  # fmt: skip
+
+
+def _may_carry(column: pa.Array) -> bool:
+    """A seal is not ASCII: one pass over the bytes spares the ordinary column the rest."""
+    data = column.buffers()[2]
+    plain = b"" if data is None else data.to_pybytes()
+    return _MARK in plain or _CLOSE in plain
+
+
+def _opened(cell: str | None) -> Any:
+    """What a cell of a mixed column stands for: its marks must not hide in base64."""
+    value = None if cell is None else json.loads(cell)
+    return base64.b64decode(value["bytes"]) if isinstance(value, dict) else value
+
+
+def _carries(value: Any) -> bool:
+    """Whether a seal, or a part of one, is anywhere in a value of any shape."""
+    if isinstance(value, str):
+        return _SEAL.search(value) is not None
+    if isinstance(value, bytes):
+        return _MARK in value or _CLOSE in value
+    if isinstance(value, Mapping):
+        return any(map(_carries, value.keys())) or any(map(_carries, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_carries, value))
+    return False
+
+
 def _checked(
-    column: pa.Array, treatment: Treatment | None, index: int, counts: FrameCounts
+    column: pa.Array, treatment: Treatment | None, mixed: bool, index: int, counts: FrameCounts
 ) -> pa.Array:
     if column.null_count == len(column):
         return column
-    if treatment in (Treatment.WITHHOLD, Treatment.SEAL):
-        good = pa.array([False] * len(column))
+    none = pa.array([False] * len(column))
+    if mixed or treatment in (Treatment.WITHHOLD, Treatment.SEAL):
+        good = none
     elif treatment is Treatment.AGE:
-        if not pa.types.is_integer(column.type):
-            good = pa.array([False] * len(column))
-        else:
+        if pa.types.is_integer(column.type):
             good = pc.and_(pc.greater_equal(column, 0), pc.less_equal(column, OLDEST_AGE))
-    elif pa.types.is_string(column.type):
+        else:
+            good = none
+    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         good = pc.match_substring_regex(column, SHAPES[str(treatment)])
     else:
-        good = pa.array([False] * len(column))
+        good = none
     bad = pc.and_(pc.is_valid(column), pc.invert(pc.fill_null(good, False)))
     hits = pc.sum(bad).as_py() or 0
     if not hits:

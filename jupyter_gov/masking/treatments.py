@@ -40,8 +40,13 @@ SHAPES = {
 }
 """What a treated text looks like (RE2): the frame's last look tests plain columns against it."""
 
-_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[ T].*)?", re.DOTALL)
+_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ T].*)?", re.DOTALL)
+_ZIP = re.compile(r"[0-9]{5}(?:-?[0-9]{4})?")
 _MEMO = 200_000
+
+
+def _bytes(said: str | bytes) -> bytes:
+    return said if isinstance(said, bytes) else said.encode("utf-8", "surrogatepass")
 
 
 def pseudonym(key: bytes, domain: str) -> Callable[[Value], str | None]:
@@ -64,19 +69,21 @@ def pseudonym(key: bytes, domain: str) -> Callable[[Value], str | None]:
     if len(key) < 32:
         raise ValueError("a pseudonym key has at least 32 bytes")
     prefix = domain.encode() + b"\0"
-    memo: dict[Value, str] = {}
+    memo: dict[str | bytes, str] = {}
 
     def token(value: Value) -> str | None:
         if value is None:
             return None
-        known = memo.get(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # equal in SQL: 17.0 joins 17
+        said = value if isinstance(value, str | bytes) else str(value)
+        known = memo.get(said)
         if known is None:
-            plain = value if isinstance(value, bytes) else str(value).encode()
-            digest = hmac.digest(key, prefix + plain, "sha256")
+            digest = hmac.digest(key, prefix + _bytes(said), "sha256")
             known = PSEUDONYM_PREFIX + base64.b32encode(digest[:10]).decode().lower()
             if len(memo) >= _MEMO:
                 memo.clear()
-            memo[value] = known
+            memo[said] = known
         return known
 
     return token
@@ -138,7 +145,7 @@ def zip3(small: frozenset[str] = SMALL_ZIP3) -> Callable[[Value], str | None]:
 
     def treat(value: Value) -> str | None:
         text = f"{value:05d}" if isinstance(value, int) else value
-        if not isinstance(text, str) or not re.fullmatch(r"\d{5}(-?\d{4})?", text.strip()):
+        if not isinstance(text, str) or not _ZIP.fullmatch(text.strip()):
             return None
         area = text.strip()[:3]
         return "000" if area in small else area
@@ -164,12 +171,11 @@ class Seals:
         """The token of a value; NULL stays NULL."""
         if value is None:
             return None
-        plain = b"b" + value if isinstance(value, bytes) else b"t" + str(value).encode()
-        return (
-            self.OPEN
-            + base64.urlsafe_b64encode(self._siv.encrypt(plain, None)).decode()
-            + (self.CLOSE)
-        )
+        plain = b"b" + value if isinstance(value, bytes) else b"t" + _bytes(str(value))
+        return self._token(self._siv.encrypt(plain, None))
+
+    def _token(self, sealed: bytes) -> str:
+        return self.OPEN + base64.urlsafe_b64encode(sealed).decode() + self.CLOSE
 
     def open(self, token: str) -> str | None:
         """The text in a token; None for what is not one of this grant's tokens, whole."""
@@ -180,4 +186,6 @@ class Seals:
             plain = self._siv.decrypt(sealed, None)
         except (InvalidTag, ValueError):
             return None
+        if token != self._token(sealed):
+            return None  # another spelling of one of ours
         return plain[1:].decode(errors="replace") if plain[:1] == b"t" else None
