@@ -309,6 +309,9 @@ def _eligibility(
             '["default_duration"]', f"is longer than max_duration ({show_duration(longest)})"
         )
     treatments = value.get("treatments", {}) if isinstance(value, Mapping) else {}
+    if not isinstance(treatments, Mapping):
+        reader.bad('["treatments"]', 'write {tag: "treatment"}')
+        treatments = {}
     return Eligibility(
         name=name,
         who=reader.texts("who"),
@@ -320,7 +323,7 @@ def _eligibility(
         default_duration=default,
         max_duration=longest,
         clear=frozenset(reader.texts("clear", ())),
-        treatments=treatments if isinstance(treatments, Mapping) else {},
+        treatments=treatments,
         max_rows=reader.count("max_rows", None),
         max_queries=reader.count("max_queries", None),
     )
@@ -360,6 +363,10 @@ def _profile(
     for tag in eligibility.clear:
         if tag not in by_tag:
             problems.append(f'{where}["clear"]: there is no tag {tag!r}{_near(tag, by_tag)}')
+        if tag in eligibility.treatments:
+            problems.append(
+                f'{where}["clear"]: {tag!r} has a treatment in the same eligibility; keep one'
+            )
         own[tag] = ColumnPolicy(Treatment.CLEAR)
     return Profile(
         connection=eligibility.connection,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,14 +16,16 @@ from jupyter_gov.audit.stamped import StampedLog
 from jupyter_gov.bootstrap.check import Checked, check
 from jupyter_gov.bootstrap.exchange import Exchange, difference, outdated, without_secrets
 from jupyter_gov.bootstrap.keys import Keys, load_keys, opening, private_folder
-from jupyter_gov.bootstrap.settings import PATHS, Settings
+from jupyter_gov.bootstrap.notes import notes
+from jupyter_gov.bootstrap.settings import PATHS, Settings, files_of
 from jupyter_gov.broker.attach import AttachDesk
 from jupyter_gov.broker.caller import Doorkeeper
 from jupyter_gov.broker.desk import GrantDesk
 from jupyter_gov.broker.end import Ender, Target
 from jupyter_gov.broker.limits import Limits
 from jupyter_gov.broker.ports import Engine, Policy
-from jupyter_gov.broker.query import QueryFlow, recover
+from jupyter_gov.broker.query import QueryFlow
+from jupyter_gov.broker.record import recover
 from jupyter_gov.broker.running import Running
 from jupyter_gov.engines.sqlite import SqliteEngine
 from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable, NotFound
@@ -55,6 +57,17 @@ def open_log(state_dir: Path, isolation: str) -> StampedLog:
     path = private_folder(state_dir / "audit") / "log.sqlite"
     with opening(path):
         return StampedLog(SqliteAuditLog(path), isolation)
+
+
+def protected_files(settings: Settings, checked: Checked) -> tuple[Path, ...]:
+    """What nobody but the gateway's user may reach: config, state, secrets and databases."""
+    files = [*files_of(settings), settings.state_dir]
+    for spec in checked.connections.values():
+        if spec.secret is not None and spec.secret.kind == "file":
+            files.append(Path(spec.secret.name))
+        if database := make_url(spec.url).database:
+            files += [Path(database + more) for more in ("", "-wal", "-shm", "-journal")]
+    return tuple(files)
 
 
 def open_keys(state_dir: Path) -> Keys:
@@ -92,6 +105,12 @@ def _policy(checked: Checked, engines: Mapping[str, Engine]) -> Policy:
             known = catalogs[name].tables.get(table)
             if known is None:
                 problems.append(f"{where}: the database has no such table; remove it")
+                continue
+            if known.kind == "view":
+                problems.append(
+                    f"{where}: is a view, which is made anew over the treated tables and takes no"
+                    " tags; remove it, and tag the tables it reads"
+                )
                 continue
             missing = columns.keys() - {column.name for column in known.columns}
             problems += [
@@ -135,7 +154,11 @@ def check_databases(checked: Checked) -> Policy:
 class Gateway:
     """The trusted side, put together.  Delivery rooms call its parts; nothing else knows all."""
 
-    def __init__(self, settings: Settings, isolation: str) -> None:
+    def __init__(self, settings: Settings, isolation: Callable[[Iterable[Path]], str]) -> None:
+        """
+        Args:
+            isolation: measures the gateway's own class from the files nobody else may reach.
+        """
         self.settings = settings
         self._checked = check(settings)
         self._keys = open_keys(settings.state_dir)
@@ -144,7 +167,7 @@ class Gateway:
         self._swap = threading.Lock()
         self.clock = ForwardClock()
         self.store = open_store(settings.state_dir)
-        self.log = open_log(settings.state_dir, isolation)
+        self.log = open_log(settings.state_dir, isolation(self.files()))
         self.audit_key = AuditKey(self._keys.audit)
         self.running = Running()
         self.limits = Limits(settings.rates)
@@ -167,6 +190,10 @@ class Gateway:
             self.doorkeeper, self.grants, self.store, self.log, self.audit_key, self.limits,
             self.running, self.clock, lambda: self.policy, self._seals_of,
         )  # fmt: skip
+
+    def files(self) -> tuple[Path, ...]:
+        """See `protected_files`: as the configuration in force names them."""
+        return protected_files(self.settings, self._checked)
 
     @property
     def policy(self) -> Policy:
@@ -191,10 +218,18 @@ class Gateway:
             Event(
                 kind="config.loaded",
                 at=now,
-                says={"policy": self._policy.digest, "settings": len(self._checked.lines)},
+                says={
+                    "policy": self._policy.digest,
+                    "settings": len(self._checked.lines),
+                    "notes": list(self.notes()),
+                },
             )
         )
         self.ender.end_what_is_over()
+
+    def notes(self) -> tuple[str, ...]:
+        """What the admin should know of the configuration in force."""
+        return notes(self._checked)
 
     def stop(self, reason: str) -> None:
         """End what runs; its outcomes are recorded by the threads that run it."""
@@ -206,6 +241,7 @@ class Gateway:
             Event(kind="gateway.stopped", at=self.clock(), says={"why": reason}), reserved=True
         )
         self.log.close()
+        self.store.close()
         for engine in self._policy.engines.values():
             engine.close()
 

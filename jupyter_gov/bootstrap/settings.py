@@ -34,7 +34,7 @@ class Settings:
     base: Path = field(default_factory=Path.cwd)
     """Where relative paths start: the folder of the config file."""
     files: tuple[Path, ...] = ()
-    """Every file the configuration came from, to measure who can read them."""
+    """Every file the configuration came from, and the TLS key, to measure who can reach them."""
     at_start: Mapping[str, str] = field(default_factory=dict)
     """Config path → value of what only a start reads."""
 

@@ -18,7 +18,14 @@ from jupyter_gov.access.ports import GrantStore
 from jupyter_gov.audit.events import Actor, Event
 from jupyter_gov.audit.ports import AuditLog
 from jupyter_gov.broker.running import Run, Running
-from jupyter_gov.errors import Cancelled, GovError, GrantOver, SessionOver, Unavailable
+from jupyter_gov.errors import (
+    Cancelled,
+    GovError,
+    GrantOver,
+    SessionOver,
+    TimedOut,
+    Unavailable,
+)
 from jupyter_gov.identity.model import Session
 from jupyter_gov.identity.ports import Clock, IdentityStore
 
@@ -161,6 +168,12 @@ class Ender:
         now = self._clock()
         instants: list[datetime] = []
         every = _Every()
+        for run in self._running:
+            if now >= run.stops_at:
+                # Also while its reader is slow: the database waits for it, with its locks.
+                run.end(timed_out(run.stops_at - run.began_at))
+            else:
+                instants.append(run.stops_at)
         for session in self._identity.sessions():
             idle = self.idle_since(session) + self._idle
             with every:
@@ -205,6 +218,14 @@ class _Every:
         """After the last.  Raises the first problem there was."""
         if self._problem is not None:
             raise self._problem
+
+
+def timed_out(allowed: timedelta) -> TimedOut:
+    """What someone is told whose statement ran longer than it may."""
+    return TimedOut(
+        f"the statement ran longer than {int(allowed.total_seconds())} s",
+        hint="Narrow it: fewer rows, or an indexed condition.",
+    )
 
 
 def grant_over(grant: Grant, how: str) -> GrantOver:

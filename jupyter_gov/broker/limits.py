@@ -36,29 +36,31 @@ class Limits:
         self._running: dict[str, int] = {}
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def pace(self, key: str) -> None:
-        """Take one token of *key*'s bucket.  Raises Busy."""
+    def pace(self, key: str, cost: float = 1.0) -> None:
+        """Take *cost* tokens of *key*'s bucket, at most a full one.  Raises Busy."""
         burst = max(3 * self._rates.per_second, 1.0)
         now = self._steady()
         with self._lock:
             tokens, last = self._buckets.pop(key, (burst, now))
             tokens = min(burst, tokens + (now - last) * self._rates.per_second)
-            self._buckets[key] = (tokens - 1 if tokens >= 1 else tokens, now)
+            cost = min(cost, burst)
+            left = tokens - cost
+            self._buckets[key] = (left if left >= 0 else tokens, now)
             while len(self._buckets) > _REMEMBERED:
                 self._buckets.popitem(last=False)
-        if tokens < 1:
+        if left < 0:
             raise Busy(
                 "too many requests in a short time",
                 hint=f"A kernel may ask {self._rates.per_second:g} times a second on average.",
             )
 
     @contextlib.contextmanager
-    def hold(self, kernel: str, principal: str) -> Iterator[None]:
-        """Count one running statement.  Raises Busy."""
+    def hold(self, kernel: str, person: str) -> Iterator[None]:
+        """Count one running statement; a person's agents count as theirs.  Raises Busy."""
         counted = (
             ("everyone", self._rates.everyone, "the gateway runs as many statements as it may"),
             (f"k:{kernel}", self._rates.per_kernel, "this kernel runs as many as it may"),
-            (f"p:{principal}", self._rates.per_principal, "you run as many as you may"),
+            (f"p:{person}", self._rates.per_principal, "you run as many as you may"),
         )
         with self._lock:
             for key, most, text in counted:

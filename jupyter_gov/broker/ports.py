@@ -69,7 +69,7 @@ class Sink(Protocol):
     """The way out to one kernel, with back-pressure: `write` returns when there is room."""
 
     sent: int
-    """Bytes that the kernel's side has taken."""
+    """Bytes that were handed to the network."""
 
     def write(self, data: bytes) -> None:
         """Raises Cancelled when the kernel has gone."""

@@ -9,6 +9,7 @@ steps are numbered as in docs/explanation/architecture.md.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import re
 import time
@@ -22,33 +23,35 @@ import pyarrow as pa
 from jupyter_gov.access.decide import Need, budget_spent, spent
 from jupyter_gov.access.model import Action, Grant
 from jupyter_gov.access.ports import GrantStore
-from jupyter_gov.audit.events import Actor, Event, new_record_id
+from jupyter_gov.audit.events import Event
 from jupyter_gov.audit.ports import AuditLog
 from jupyter_gov.audit.sealing import AuditKey
 from jupyter_gov.broker.caller import Caller, Doorkeeper, SignedRequest, of_kernel
 from jupyter_gov.broker.desk import MAX_NOTE, GrantDesk
-from jupyter_gov.broker.end import grant_over
+from jupyter_gov.broker.end import grant_over, timed_out
 from jupyter_gov.broker.limits import Limits
 from jupyter_gov.broker.ports import Engine, Policy, Sink
+from jupyter_gov.broker.record import Recorder
 from jupyter_gov.broker.running import Run, Running
 from jupyter_gov.broker.stream import ArrowStream, rows_within
 from jupyter_gov.broker.views import head_of
 from jupyter_gov.errors import (
-    AuditUnavailable,
     BadRequest,
+    BindMissing,
     GovError,
     NotAttached,
     QueryFailed,
-    TimedOut,
 )
 from jupyter_gov.identity.ports import Clock
 from jupyter_gov.masking.treatments import Seals
 from jupyter_gov.sql import gate
-from jupyter_gov.sql.strip import strip_literals
-from jupyter_gov.wire.messages import Bind, Query, Trailer, decode, decode_bind
+from jupyter_gov.wire.messages import Bind, Query, decode, decode_bind
 
 _log = logging.getLogger(__name__)
 _ITS_TIME = "ended while the statement ran: its time was over"
+_BYTES_PER_TOKEN = 8_192
+MAX_BINDS = 100_000
+"""Characters of all parameters together, as JSON."""
 _QUERY_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -86,7 +89,7 @@ class QueryFlow:
         self._desk = desk
         self._grants = grants
         self._log = log
-        self._audit_key = audit_key
+        self._record = Recorder(log, audit_key, clock)
         self._limits = limits
         self._running = running
         self._clock = clock
@@ -95,25 +98,30 @@ class QueryFlow:
 
     def run(self, request: SignedRequest, sink: Sink) -> None:
         """One statement.  Raises GovError while nothing has been sent; later the trailer tells."""
-        self._limits.pace(request.claim.key_id)  # 1 admit
+        self._limits.pace(request.claim.key_id, _cost(request.body))  # 1 admit
         kernel = self._doorkeeper.kernel(request)  # 2 authenticate
-        query, policy = _checked(decode(Query, request.body)), self._policy()
+        policy = self._policy()
+        try:
+            query = _checked(decode(Query, request.body))
+        except BadRequest as refusal:
+            raise self._record.malformed(of_kernel(kernel), request.body, refusal) from None
         try:
             caller = self._doorkeeper.attached(kernel)
         except NotAttached as refusal:
-            raise self._refused(of_kernel(kernel), "", query, policy, refusal) from None
-        with self._limits.hold(kernel.slot_id, caller.actor.principal):
+            raise self._record.refused(of_kernel(kernel), "", query, policy, refusal) from None
+        with self._limits.hold(kernel.slot_id, caller.session.principal.person):
             try:
                 self._desk.any(policy, caller, query.connection)  # 3 coarse authorise
                 engine = policy.engines[query.connection]
                 statement = gate.read(query.sql, engine.dialect)  # 4 gate
-                binds = {name: decode_bind(name, value) for name, value in query.binds.items()}
+                binds = _binds(query, statement)
                 need = _need(query, statement, engine)
                 grant, opened = self._desk.settle(policy, caller, need)  # 5 decide
-            except GovError as refusal:
+                intent = self._record.intent(caller, query, policy, statement, grant)
+            except Exception as problem:
+                why = problem if isinstance(problem, GovError) else _fault(problem)
                 purpose = caller.session.purpose
-                raise self._refused(caller.actor, purpose, query, policy, refusal) from None
-            intent = self._intent(caller, query, policy, statement, grant)
+                raise self._record.refused(caller.actor, purpose, query, policy, why) from None
             self._log.append(intent)  # 6 record the intent; raises: nothing runs
             allowed = Allowed(
                 caller=caller, query=query, policy=policy, statement=statement, binds=binds,
@@ -126,7 +134,8 @@ class QueryFlow:
         spec = allowed.policy.connections[allowed.query.connection]
         grant, session = allowed.grant, allowed.caller.session
         ends_at = min(grant.end, session.ends_at)
-        left = min(ends_at - self._clock(), spec.timeout)
+        now = self._clock()
+        left = min(ends_at - now, spec.timeout)
         run = Run(
             query_id=allowed.query.query_id,
             record=allowed.intent.record,
@@ -135,6 +144,8 @@ class QueryFlow:
             connection=grant.connection,
             slot_id=allowed.caller.kernel.slot_id,
             ends_at=ends_at,
+            began_at=now,
+            stops_at=now + spec.timeout,
             sink=sink,
         )
         head = head_of(allowed.caller, grant, allowed.intent.record, allowed.opened, self._clock())
@@ -169,7 +180,9 @@ class QueryFlow:
         finally:
             self._running.remove(run)
         trailer = stream.trailer(error)
-        self._log.append(self._outcome(allowed, stream, trailer, error, began), reserved=True)
+        self._log.append(
+            self._record.outcome(allowed.intent, stream, trailer, error, began), reserved=True
+        )
         if error is None:
             stream.finish(trailer)
         else:
@@ -234,132 +247,7 @@ class QueryFlow:
             return problem
         if self._clock() >= run.ends_at:
             return grant_over(grant, _ITS_TIME)
-        return TimedOut(
-            f"the statement ran longer than {int(left.total_seconds())} s",
-            hint="Narrow it: fewer rows, or an indexed condition.",
-        )
-
-    # ------------------------------------------------------------ records
-
-    def _stripped(self, policy: Policy, query: Query) -> str:
-        engine = policy.engines.get(query.connection)
-        if engine is None:
-            return strip_literals(query.sql, "", frozenset())
-        try:
-            known = known_names(engine)
-        except GovError:
-            known = engine.functions
-        return strip_literals(query.sql, engine.dialect, known)
-
-    def _says(self, record: str, policy: Policy, query: Query) -> dict[str, object]:
-        sealed = self._audit_key.seal(record, query.sql, {**query.binds, "--note": query.note})
-        return {"sql": self._stripped(policy, query), "sealed": sealed}
-
-    def _intent(
-        self, caller: Caller, query: Query, policy: Policy, statement: gate.Statement, grant: Grant
-    ) -> Event:
-        record = new_record_id()
-        catalog = policy.engines[query.connection].catalog()
-        return Event(
-            kind="intent",
-            at=self._clock(),
-            record=record,
-            actor=caller.actor,
-            connection=query.connection,
-            grant=grant.grant_id,
-            says={
-                **self._says(record, policy, query),
-                "action": statement.action,
-                "relations": sorted({catalog.resolve(r) or r for r in statement.relations}),
-                "purpose": caller.session.purpose,
-                "eligibility": grant.eligibility,
-                "profile": grant.profile,
-                "limit": query.limit,
-                "policy": policy.digest,
-            },
-        )
-
-    def _refused(
-        self, actor: Actor, purpose: str, query: Query, policy: Policy, refusal: GovError
-    ) -> GovError:
-        """Record a refusal; returns what to raise."""
-        record = new_record_id()
-        try:
-            self._log.append(
-                Event(
-                    kind="refusal",
-                    at=self._clock(),
-                    record=record,
-                    actor=actor,
-                    connection=query.connection if query.connection in policy.connections else "",
-                    says={
-                        **self._says(record, policy, query),
-                        "code": refusal.code,
-                        "purpose": purpose,
-                    },
-                )
-            )
-        except AuditUnavailable as unavailable:
-            return unavailable
-        refusal.record = record
-        return refusal
-
-    def _outcome(
-        self,
-        allowed: Allowed,
-        stream: ArrowStream,
-        trailer: Trailer,
-        error: GovError | None,
-        began: float,
-    ) -> Event:
-        return Event(
-            kind="outcome",
-            at=self._clock(),
-            of=allowed.intent.record,
-            actor=allowed.caller.actor,
-            connection=allowed.grant.connection,
-            grant=allowed.grant.grant_id,
-            says={
-                "result": "completed" if error is None else error.code,
-                "rows": trailer.rows,
-                "cut": trailer.cut,
-                "cut_by": trailer.cut_by,
-                "bytes_produced": stream.produced,
-                "bytes_sent": stream.sent,
-                "reads": list(stream.reads),
-                "treated": {t.column: t.treatment for t in trailer.treated},
-                "withheld_cells": trailer.withheld_cells,
-                "mismatched_cells": stream.mismatched,
-                "digest": f"sha256:{stream.digest}",
-                "milliseconds": int((time.monotonic() - began) * 1000),
-            },
-        )
-
-
-def recover(log: AuditLog, clock: Clock) -> int:
-    """After a crash: close every intent without an outcome as interrupted.  Returns how many."""
-    left = log.open_intents()
-    for intent in left:
-        log.append(
-            Event(
-                kind="outcome",
-                at=clock(),
-                of=intent.record,
-                actor=intent.actor,
-                connection=intent.connection,
-                grant=intent.grant,
-                says={"result": "interrupted", "why": "the gateway ended while it ran"},
-            ),
-            reserved=True,
-        )
-    return len(left)
-
-
-def known_names(engine: Engine) -> frozenset[str]:
-    """Lower-case names that may stand in the record in the clear."""
-    tables = engine.catalog().tables.values()
-    names = {c.name.lower() for t in tables for c in t.columns}
-    return engine.functions | names | {t.name.lower() for t in tables}
+        return timed_out(left)
 
 
 def _need(query: Query, statement: gate.Statement, engine: Engine) -> Need:
@@ -372,11 +260,32 @@ def _need(query: Query, statement: gate.Statement, engine: Engine) -> Need:
     )
 
 
+def _cost(body: bytes) -> float:
+    """Of a request, in tokens: what is large is written to the record, and so comes seldom."""
+    return 1 + len(body) / _BYTES_PER_TOKEN
+
+
+def _binds(query: Query, statement: gate.Statement) -> dict[str, Bind]:
+    """The values of the statement's parameters.  Raises BindMissing for one too many."""
+    if extra := sorted(query.binds.keys() - set(statement.binds)):
+        raise BindMissing(f"there is a value for :{extra[0]}, which is not in the statement")
+    return {name: decode_bind(name, value) for name, value in query.binds.items()}
+
+
 def _checked(query: Query) -> Query:
     if not _QUERY_ID.fullmatch(query.query_id):
         raise BadRequest("a query id is 8 to 64 letters, digits, _ or -")
     if query.limit is not None and query.limit < 0:
         raise BadRequest("a limit is not negative")
+    if len(query.sql) > gate.MAX_SQL:
+        raise BadRequest(
+            f"the statement is longer than {gate.MAX_SQL:,} characters", hint="Bind values instead."
+        )
+    if (length := len(json.dumps(query.binds))) > MAX_BINDS:
+        raise BadRequest(
+            f"the parameters take {length:,} characters; {MAX_BINDS:,} may be sent",
+            hint="Parameters are for conditions, not for uploading data.",
+        )
     if len(query.note) > MAX_NOTE:
         raise BadRequest(f"a note has at most {MAX_NOTE} characters")
     return query

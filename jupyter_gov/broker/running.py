@@ -23,6 +23,9 @@ class Run:
     slot_id: str
     ends_at: datetime
     """The earliest end of what it runs under."""
+    began_at: datetime
+    stops_at: datetime
+    """When it has run as long as its connection allows, the reading of its answer included."""
     sink: Sink
     execution: Execution | None = None
     ended: GovError | None = None

@@ -19,10 +19,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from jupyter_gov.audit.events import Actor, Event
 from jupyter_gov.bootstrap.check import check as check_settings
-from jupyter_gov.bootstrap.compose import check_databases, open_keys, open_log, open_store
+from jupyter_gov.bootstrap.compose import (
+    check_databases,
+    open_keys,
+    open_log,
+    open_store,
+    protected_files,
+)
+from jupyter_gov.bootstrap.notes import notes
 from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.gateway.config import GatewayConfig, state_dir_of
-from jupyter_gov.gateway.isolation import own, private
+from jupyter_gov.gateway.isolation import exposed, own, own_code
 from jupyter_gov.identity.evaluation import EvaluationIdentities
 from jupyter_gov.identity.model import Server
 from jupyter_gov.store.clock import ForwardClock
@@ -41,7 +48,7 @@ def check(files: list[Path]) -> int:
         print(f"  connection {name}: {len(spec.tags)} tables, {columns} tagged columns")
     for name, eligibility in checked.eligibilities.items():
         print(f"  eligibility {name}: {', '.join(eligibility.who)} on {eligibility.connection}")
-    for problem in private(settings.files):
+    for problem in (*exposed(protected_files(settings, checked), own_code()), *notes(checked)):
         print(f"  note: {problem}")
     return 0
 
@@ -111,7 +118,7 @@ def enroll(files: list[Path], name: str, owner: str, url: str, out: Path) -> int
     with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(credential, file)
     open_keys(settings.state_dir)  # before there is a log, so that a first start finds them
-    log = open_log(settings.state_dir, own(settings))
+    log = open_log(settings.state_dir, own(protected_files(settings, checked)))
     log.append(
         Event(
             kind="server.enrolled",
@@ -121,7 +128,8 @@ def enroll(files: list[Path], name: str, owner: str, url: str, out: Path) -> int
         )
     )
     log.close()
-    open_store(settings.state_dir).add_server(server)
+    with contextlib.closing(open_store(settings.state_dir)) as store:
+        store.add_server(server)
     print(f"enrolled {server.server_id}; give {out} to the notebook server's user (mode 0600) and")
     print(f'set c.GovServer.credential_file = "{out}" in its jupyter_server_config.py')
     return 0

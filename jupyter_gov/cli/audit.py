@@ -92,7 +92,7 @@ def line(body: dict[str, Any]) -> str:
         "grant.opened": lambda: f"{body['grant']} until {says['end'][:19]}Z by {says['approval']}",
         "grant.ended": lambda: f"{body['grant']}: {says['why']}",
         "attach.confirmed": lambda: f"by {says['confirmed_by']} for {says['purpose']}",
-        "decision.refused": lambda: f"{says['route']}: {says['why']}",
+        "decision.refused": lambda: f"{says.get('route', '')}: {says['why']}",
     }.get(body["kind"], lambda: json.dumps(says, ensure_ascii=False) if says else "")()
     text = (
         f"{body['seq']:>6} {body['at'][:19]}Z {body['record']} {body['kind']:<16} {who:<24}"

@@ -27,7 +27,6 @@ from jupyter_gov.wire.times import utc
 VERSION = "0.1"
 _CUT_AFTER = 5.0
 """Seconds a reader has to take the last word of a stream that was cut."""
-_PIECE = 256 * 1024
 
 
 class KernelHandler(SignedHandler):
@@ -250,10 +249,9 @@ class QueriesHandler(SignedHandler):
         running.add_done_callback(lambda _: sink.end())
         self.set_header("Content-Type", "application/vnd.apache.arrow.stream")
         try:
-            async for chunk in sink.chunks():
-                for start in range(0, len(chunk), _PIECE):
-                    self.write(chunk[start : start + _PIECE])
-                    await self.flush()
+            async for piece in sink.chunks():
+                self.write(piece)
+                await self.flush()
         except StreamClosedError:
             self.on_connection_close()
         await running

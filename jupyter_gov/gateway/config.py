@@ -191,6 +191,11 @@ def wrong_process(gateway: GovGateway, *, loopback: bool) -> list[str]:
         for name in _ABOVE_ZERO
         if not getattr(gateway, name) > 0
     ]
+    if gateway.page_host in ("localhost", "127.0.0.1", "::1", "[::1]"):
+        problems.append(
+            f"c.GovGateway.page_host: {gateway.page_host} is the notebook server's own name too,"
+            " and a browser would send it the pages' cookie; write gov.localhost"
+        )
     if not 0 <= gateway.port <= 65_535:
         problems.append("c.GovGateway.port: write a port from 0 (any free one) to 65535")
     page = urlsplit(gateway.page_url)
@@ -213,6 +218,15 @@ def _near(name: str, known: Any) -> str:
     return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(known))}"
 
 
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class GatewayConfig:
     """All sections of one configuration.  Raises ConfigInvalid."""
 
@@ -232,13 +246,9 @@ class GatewayConfig:
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        if self.gateway.address == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.gateway.address).is_loopback
-        except ValueError:
-            return False
+        """Whether only this machine can reach it: by its address, and by its pages' name."""
+        page = urlsplit(self.gateway.page_url).hostname or self.gateway.page_host
+        return _is_loopback(self.gateway.address) and _is_loopback(page)
 
     def _at_start(self) -> dict[str, str]:
         """Config path → value of every setting that is read when the gateway starts."""
@@ -250,6 +260,9 @@ class GatewayConfig:
         for name in ("session_max", "session_idle"):
             values[f"c.GovIdentity.{name}"] = getattr(identity, name)
         return {path: json.dumps(value) for path, value in values.items()}
+
+    def _key_file(self) -> tuple[Path, ...]:
+        return (Path(self.gateway.keyfile),) if self.gateway.keyfile else ()
 
     def settings(self) -> Settings:
         """The plain values that `bootstrap` composes from."""
@@ -280,6 +293,6 @@ class GatewayConfig:
             ),
             loopback=self.loopback,
             base=self.files[-1].parent if self.files else Path.cwd(),
-            files=tuple(self.files),
+            files=(*self.files, *self._key_file()),
             at_start=self._at_start(),
         )

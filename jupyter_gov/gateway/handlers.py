@@ -146,7 +146,7 @@ class SignedHandler(GovHandler):
     def measured(self) -> str:
         """The isolation class of whoever sent this."""
         connection = self.request.connection.stream.socket  # type: ignore[union-attr]
-        return measure(connection, self.service.gateway.settings)
+        return measure(connection, self.service.gateway.files())
 
     async def prepare(self) -> None:
         if self.request.headers.get("Origin") is not None:

@@ -2,7 +2,8 @@
 Whether the kernel at the other end could read the gateway: measured, not assumed.
 
 The kernel of the operating system knows which user owns the other end of a loopback connection.
-If that user is the gateway's own, or root, nothing the gateway holds is safe from it.
+If that user is the gateway's own, or root, nothing the gateway holds is safe from it.  Nor is it
+if others may read the gateway's files and databases, or put others in their place.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import os
 import socket
 import stat
 import struct
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from jupyter_gov.bootstrap.settings import Settings, files_of
 from jupyter_gov.identity.model import SAME_USER, SEPARATE
 
 _PR_SET_DUMPABLE = 4
@@ -47,30 +48,71 @@ def peer_uid(peer: tuple[str, int], own: tuple[str, int], family: int) -> int | 
     return None
 
 
-def private(paths: Iterable[Path]) -> list[str]:
-    """Of the gateway's files, those that other users could read, with the fix."""
+def _closed(folder: os.stat_result) -> bool:
+    """Whether nobody but its owner may enter it."""
+    return not stat.S_IMODE(folder.st_mode) & 0o011
+
+
+def _ours(found: os.stat_result) -> bool:
+    return found.st_uid in (os.geteuid(), 0)
+
+
+def _open_above(path: Path) -> Path | None:
+    """The first folder above *path* in which others could put something else in its place."""
+    for folder in path.parents:
+        found = folder.stat()
+        mode = stat.S_IMODE(found.st_mode)
+        if not _ours(found) or (mode & 0o022 and not mode & stat.S_ISVTX):
+            return folder
+        if _closed(found):
+            return None
+    return None
+
+
+def exposed(secret: Iterable[Path], code: Iterable[Path] = ()) -> list[str]:
+    """
+    What other users could read of *secret*, or change of *secret* and *code*, with the fix.
+
+    A file in a folder nobody else may enter is private whatever its own mode.  Files that are
+    not there are not looked at.
+    """
     problems = []
-    for path in paths:
+    looked = [(path, 0o066) for path in secret] + [(path, 0o022) for path in code]
+    for path, forbidden in looked:
         try:
-            mode = stat.S_IMODE(path.stat().st_mode)
+            found = path.stat()
+            above = [folder.stat() for folder in path.parents]
+            replaced = _open_above(path)
         except OSError:
             continue
-        # A file in a folder nobody else may enter is private whatever its own mode.
-        closed = any(not stat.S_IMODE(folder.stat().st_mode) & 0o011 for folder in path.parents)
-        if mode & 0o044 and not closed:
-            problems.append(f"{path} can be read by others: chmod 600 {path}")
+        inside = any(_closed(folder) and _ours(folder) for folder in above)
+        if not _ours(found):
+            problems.append(f"{path} belongs to another user: chown it to the gateway's")
+        elif stat.S_IMODE(found.st_mode) & forbidden and not inside:
+            mode = "go-rwx" if forbidden == 0o066 else "go-w"
+            problems.append(f"{path} is open to others: chmod {mode} {path}")
+        elif replaced is not None:
+            problems.append(f"{path} could be replaced, since others can change {replaced}")
     return problems
 
 
-def own(settings: Settings, *, managed: bool = False) -> str:
+def own_code() -> tuple[Path, ...]:
+    """What the gateway runs: whoever can change it is the gateway."""
+    return (Path(__file__).resolve().parents[1], Path(sys.executable))
+
+
+def own(files: Iterable[Path], *, managed: bool = False) -> str:
     """The gateway's own class, before it has met a kernel: for records no kernel is behind."""
-    if managed or private((*files_of(settings), settings.state_dir)):
-        return SAME_USER
-    return SEPARATE
+    return SAME_USER if managed or exposed(files, own_code()) else SEPARATE
 
 
-def measure(connection: socket.socket, settings: Settings) -> str:
-    """The isolation class of the kernel, or of the notebook server, behind *connection*."""
+def measure(connection: socket.socket, files: Iterable[Path]) -> str:
+    """
+    The isolation class of the kernel, or of the notebook server, behind *connection*.
+
+    Args:
+        files: what the gateway must keep to itself (see `bootstrap.compose.Gateway.files`).
+    """
     family = connection.family
     if family not in (socket.AF_INET, socket.AF_INET6):
         return SAME_USER
@@ -78,6 +120,4 @@ def measure(connection: socket.socket, settings: Settings) -> str:
         uid = peer_uid(connection.getpeername()[:2], connection.getsockname()[:2], family)
     except (OSError, ValueError):
         return SAME_USER  # not measurable here: claim nothing
-    if uid is None:
-        return SEPARATE
-    return SAME_USER if uid in (os.geteuid(), 0) else own(settings)
+    return SAME_USER if uid in (os.geteuid(), 0) else own(files)

@@ -15,16 +15,23 @@ from collections.abc import AsyncIterator, Callable
 from jupyter_gov.errors import Cancelled
 
 _CHUNKS = 3
+_PIECE = 256 * 1024
+PATIENCE = 60.0
+"""Seconds in which a reader must take something: a database waits for it, with its locks."""
 
 
 class Pipe:
     """The broker's Sink.  One thread writes, one coroutine reads."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, on_abandon: Callable[[], None] = lambda: None
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_abandon: Callable[[], None] = lambda: None,
+        patience: float = PATIENCE,
     ) -> None:
         self._loop = loop
         self._on_abandon = on_abandon
+        self._patience = patience
         self._ready = asyncio.Event()
         self._changed = threading.Condition()
         self._chunks: deque[bytes] = deque()
@@ -39,28 +46,31 @@ class Pipe:
 
     def write(self, data: bytes) -> None:
         with self._changed:
-            while len(self._chunks) >= _CHUNKS and not self._gone and not self._abandoned:
-                self._changed.wait()
-            if self._gone:
-                raise Cancelled("the kernel has gone")
-            if self._abandoned and len(self._chunks) >= _CHUNKS:
-                # The run was ended from outside while its reader is slow: what waits is dropped,
-                # so that the last word, why it ended, still fits.
-                self._chunks.clear()
+            self._wait_while(lambda: len(self._chunks) >= _CHUNKS)
             self._chunks.append(data)
             self._written += 1
         self._loop.call_soon_threadsafe(self._ready.set)
 
     def drain(self) -> None:
         with self._changed:
-            while self._taken < self._written and not self._gone and not self._abandoned:
-                self._changed.wait()
-            if self._gone:
-                raise Cancelled("the kernel has gone")
+            self._wait_while(lambda: self._taken < self._written)
+
+    def _wait_while(self, full: Callable[[], bool]) -> None:
+        """Until the reader took enough.  Raises Cancelled when it has gone, or takes nothing."""
+        while full() and not self._gone and not self._abandoned:
+            sent = self.sent
+            if not self._changed.wait(self._patience) and self.sent == sent:
+                raise Cancelled(
+                    f"the kernel took nothing for {self._patience:g} s, while the database waited"
+                )
+        if self._gone:
+            raise Cancelled("the kernel has gone")
 
     def abandon(self) -> None:
         with self._changed:
             first, self._abandoned = not self._abandoned, True
+            # What was not handed out yet stays here: the run has ended.
+            self._chunks.clear()
             self._changed.notify_all()
         if first:
             self._loop.call_soon_threadsafe(self._on_abandon)
@@ -81,16 +91,23 @@ class Pipe:
         self._loop.call_soon_threadsafe(self._ready.set)
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """What was written, until the end; a chunk counts as sent when the next is asked for."""
+        """What was written, until the end, in pieces that count as sent when handed out."""
         while True:
             await self._ready.wait()
             self._ready.clear()
             while self._chunks and not self._gone:
-                chunk = self._chunks.popleft()
-                yield chunk
+                with self._changed:
+                    if not self._chunks:
+                        break
+                    chunk = self._chunks.popleft()
+                for start in range(0, len(chunk), _PIECE):
+                    piece = chunk[start : start + _PIECE]
+                    with self._changed:
+                        self.sent += len(piece)
+                        self._changed.notify_all()
+                    yield piece
                 with self._changed:
                     self._taken += 1
-                    self.sent += len(chunk)
                     self._changed.notify_all()
             if self._ended or self._gone:
                 return

@@ -18,9 +18,12 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets, bind_unix_socket
@@ -35,14 +38,15 @@ from jupyter_gov.gateway.api import ROUTES
 from jupyter_gov.gateway.attempts import Attempts
 from jupyter_gov.gateway.config import GatewayConfig
 from jupyter_gov.gateway.handlers import Service
-from jupyter_gov.gateway.isolation import harden_process, own, private
+from jupyter_gov.gateway.isolation import exposed, harden_process, own, own_code
+from jupyter_gov.gateway.limited import LIMITS, CappedServer, raise_file_limit
 from jupyter_gov.gateway.pages import PAGES, NothingPage, WebSessions
 from jupyter_gov.identity.model import Server
 
 log = logging.getLogger("jupyter_gov.gateway")
 
-MAX_BODY = 4 * 1024 * 1024
 _CONTROL_THREADS = 16
+_STOP_SECONDS = 15.0
 _TICK = 0.5
 """Seconds between looks at the clock: how late, at most, something is ended that time ends."""
 
@@ -62,11 +66,12 @@ class Serving:
     def __init__(self, config: GatewayConfig, managed: dict[str, Any] | None) -> None:
         self.config = config
         self._managed = managed
-        settings = config.settings()
-        self.gateway = Gateway(settings, own(settings, managed=managed is not None))
+        isolation = partial(own, managed=managed is not None)
+        self.gateway = Gateway(config.settings(), isolation)
         self._control = ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control")
         most = config.gateway.statements_in_all
         self._queries = ThreadPoolExecutor(most + 8, thread_name_prefix="statement")
+        self._attempts = Attempts(self.gateway.log, self.gateway.clock, self._control)
         self._stop = asyncio.Event()
         self._why = "it was told to stop"
 
@@ -81,18 +86,12 @@ class Serving:
         service = Service(
             gateway=gateway,
             page_url=settings.page_url or f"{scheme}://{settings.page_host}:{port}/",
-            attempts=Attempts(gateway.log, gateway.clock, self._control),
+            attempts=self._attempts,
             control=self._control,
             queries=self._queries,
             managed=self._managed is not None,
         )
-        server = HTTPServer(
-            application(service),
-            max_body_size=MAX_BODY,
-            max_buffer_size=2 * MAX_BODY,
-            idle_connection_timeout=600,
-            ssl_options=self._tls(),
-        )
+        server = CappedServer(application(service), ssl_options=self._tls(), **LIMITS)
         server.add_sockets(sockets)
         admin = HTTPServer(admin_application(self))
         admin_path = gateway.settings.state_dir / "admin.sock"
@@ -118,12 +117,35 @@ class Serving:
         with contextlib.suppress(asyncio.CancelledError):
             await clock
         await asyncio.to_thread(gateway.stop, self._why)
-        await asyncio.to_thread(self._queries.shutdown)
+        if not await self._statements_over():
+            self._leave(admin_path)
         await server.close_all_connections()
         await asyncio.to_thread(self._control.shutdown)
+        await asyncio.to_thread(self._attempts.sum_up, everything=True)
         await asyncio.to_thread(gateway.close, self._why)
         with contextlib.suppress(OSError):
             admin_path.unlink()
+
+    async def _statements_over(self) -> bool:
+        """Whether every statement ended, within a while; an engine may be deaf to its cancel."""
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+        def wait() -> None:
+            self._queries.shutdown()
+            loop.call_soon_threadsafe(over.set)
+
+        threading.Thread(target=wait, daemon=True).start()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), _STOP_SECONDS)
+        return over.is_set()
+
+    def _leave(self, admin_path: Path) -> NoReturn:
+        """End although statements go on: the next start closes their intents as interrupted."""
+        left = len(list(self.gateway.running))
+        log.error("%d statements did not end when cancelled; the gateway leaves all the same", left)
+        admin_path.unlink(missing_ok=True)
+        self.gateway.close(f"{self._why}; {left} statements had not ended")
+        os._exit(1)
 
     def stop(self, why: str) -> None:
         """End in order."""
@@ -137,7 +159,9 @@ class Serving:
         except ConfigInvalid as wrong:
             await asyncio.to_thread(self.gateway.refuse_config, wrong)
             raise
-        return await asyncio.to_thread(self.gateway.reload, settings)
+        # Where it listens is for the next start to change, and so is what depends on it.
+        loopback = settings.loopback and self.config.loopback
+        return await asyncio.to_thread(self.gateway.reload, replace(settings, loopback=loopback))
 
     def _tls(self) -> ssl.SSLContext | None:
         settings = self.config.gateway
@@ -170,7 +194,7 @@ class Serving:
         for name, password in ready["passwords"].items():
             print(f"evaluation identity {name}: password {password} (shown once)",
                   file=sys.stderr)  # fmt: skip
-        for problem in private(self.config.files):
+        for problem in (*exposed(self.gateway.files(), own_code()), *self.gateway.notes()):
             print(f"warning: {problem}", file=sys.stderr)
 
     def _leash(self) -> None:
@@ -183,6 +207,7 @@ class Serving:
         while True:
             try:
                 following = await asyncio.to_thread(self.gateway.ender.end_what_is_over)
+                await asyncio.to_thread(self._attempts.sum_up)
             except Exception as fault:
                 log.error("ending what is over: %s", type(fault).__name__)
                 following = None
@@ -220,6 +245,7 @@ def serve(files: list[Path], *, managed: bool, port: int | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     harden_process()
+    raise_file_limit()
     os.umask(0o077)
     leash = json.loads(sys.stdin.readline()) if managed else None
 

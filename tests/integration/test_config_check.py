@@ -56,6 +56,29 @@ class TestAGoodConfiguration:
         assert code == 0
 
 
+class TestWhatIsAllowedAndWorthKnowing:
+    @pytest.mark.parametrize(
+        ("more", "note"),
+        [
+            ('c.GovMasking.untagged = "clear"', "columns without a tag are shown as they are"),
+            (
+                "c.GovAccess.eligibilities['care-managers']['clear'] = ['mrn']",
+                "whoever sees both has a look-up table",
+            ),
+        ],
+        ids=["untagged-in-the-clear", "a-value-and-its-pseudonym"],
+    )
+    def test_it_is_noted(self, check, more, note):
+        """Good, exit code 0, and a note names the config path."""
+        code, out, _ = check(more)
+        assert code == 0
+        assert note in out
+
+    def test_the_demo_needs_no_such_note(self, check):
+        """A note is for what is unusual."""
+        assert "look-up table" not in check()[1]
+
+
 class TestAMistake:
     @pytest.mark.parametrize("case", MISTAKES, ids=[case["id"] for case in MISTAKES])
     def test_each_names_its_config_path_and_the_fix(self, check, case):

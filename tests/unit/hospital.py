@@ -207,6 +207,10 @@ class Hospital:
             Query(query_id=f"query-{next(self._ids):04}", connection="hospital", sql=sql), **more
         )
 
+    def writes_to(self, log: DownLog) -> None:
+        """From here the flow's records go there."""
+        self.flow._log = self.flow._record._log = log
+
     def answer(
         self, caller: Caller, sql: str = "SELECT payer FROM claims", *,
         sink: Taker | None = None, **more: Any,

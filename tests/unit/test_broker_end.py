@@ -32,7 +32,7 @@ def running_one(gov: Hospital, caller: Any, grant_id: str, query_id: str = "q-1"
     run = Run(
         query_id=query_id, record="R", session_id=caller.session.session_id, grant_id=grant_id,
         connection="hospital", slot_id=caller.kernel.slot_id, ends_at=NINE + timedelta(hours=1),
-        sink=Taker(),
+        began_at=NINE, stops_at=NINE + timedelta(minutes=5), sink=Taker(),
     )  # fmt: skip
     run.started(PlainExecution([]))
     gov.running.add(run)
@@ -216,7 +216,7 @@ class TestARun:
         """It is cancelled as soon as it is."""
         run = Run(
             query_id="q", record="R", session_id="S", grant_id="G", connection="c", slot_id="K",
-            ends_at=NINE, sink=Taker(),
+            ends_at=NINE, began_at=NINE, stops_at=NINE, sink=Taker(),
         )  # fmt: skip
         run.end(Cancelled("early"))
         execution = PlainExecution([])

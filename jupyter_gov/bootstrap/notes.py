@@ -1,0 +1,46 @@
+"""What a configuration may say and an admin should know that it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+
+from jupyter_gov.bootstrap.check import Checked
+from jupyter_gov.bootstrap.settings import PATHS
+from jupyter_gov.masking.model import Treatment
+
+
+def notes(checked: Checked) -> tuple[str, ...]:
+    """Each names its config path: printed by the check, logged and recorded at a start."""
+    return (*_untagged(checked), *_look_up_tables(checked))
+
+
+def _untagged(checked: Checked) -> Iterator[str]:
+    for profile in checked.profiles.values():
+        if profile.untagged.treatment is Treatment.CLEAR:
+            yield (
+                f"{PATHS['untagged']}: columns without a tag are shown as they are, also those"
+                " that are added to a database tomorrow"
+            )
+            return
+
+
+def _look_up_tables(checked: Checked) -> Iterator[str]:
+    """One profile shows a value, another its pseudonym: side by side they name everybody."""
+    said: set[tuple[str, str]] = set()
+    for (shows, first), (hides, second) in permutations(checked.profiles.items(), 2):
+        if first.connection != second.connection:
+            continue
+        used = {tag for columns in first.tags.values() for tag in columns.values()}
+        for tag in sorted(used):
+            if (
+                first.policy(tag).treatment is Treatment.CLEAR
+                and second.policy(tag).treatment is Treatment.PSEUDONYM
+                and (tag, first.connection) not in said
+            ):
+                said.add((tag, first.connection))
+                yield (
+                    f'{PATHS["eligibilities"]}["{shows}"]: shows {tag!r} as it is, and'
+                    f' ["{hides}"] shows its pseudonym on the same connection: whoever sees both'
+                    " has a look-up table"
+                )
