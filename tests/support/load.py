@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import urllib3
+
 from jupyter_gov.errors import GovError
 from tests.support.gateway import StubKernel
 from tests.support.streams import Stream, numbers
@@ -52,6 +54,6 @@ class Load:
                 self.completed.add(record)
             except (GovError, AssertionError) as problem:
                 self.told.add(getattr(problem, "record", ""))
-            except OSError:
+            except (OSError, urllib3.exceptions.HTTPError):
                 pass  # the connection broke between two reads
             time.sleep(self.pause)
