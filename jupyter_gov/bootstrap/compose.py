@@ -20,6 +20,7 @@ from jupyter_gov.bootstrap.notes import notes
 from jupyter_gov.bootstrap.settings import PATHS, Settings, files_of
 from jupyter_gov.broker.attach import AttachDesk
 from jupyter_gov.broker.caller import Doorkeeper
+from jupyter_gov.broker.continuity import Continuity
 from jupyter_gov.broker.desk import GrantDesk
 from jupyter_gov.broker.end import Ender, Target
 from jupyter_gov.broker.limits import Limits
@@ -28,6 +29,7 @@ from jupyter_gov.broker.query import QueryFlow
 from jupyter_gov.broker.record import recover
 from jupyter_gov.broker.running import Running
 from jupyter_gov.engines.sqlite import SqliteEngine
+from jupyter_gov.engines.sqlite_limits import confine
 from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable, NotFound
 from jupyter_gov.identity.attachment import Attachment
 from jupyter_gov.identity.enrolment import Enrolment
@@ -162,6 +164,7 @@ class Gateway:
         self.settings = settings
         self._checked = check(settings)
         self._keys = open_keys(settings.state_dir)
+        confine(private_folder(settings.state_dir / "spill"))
         engines = {n: _engine(n, self._checked, self._keys) for n in self._checked.connections}
         self._policy = _policy(self._checked, engines)
         self._swap = threading.Lock()
@@ -178,6 +181,7 @@ class Gateway:
         self.doorkeeper = Doorkeeper(
             Enrolment(self.store, self.clock), self.store, self.ender, self.clock
         )
+        self.continuity = Continuity(self.store, self.log, self.ender, self.clock)
         self.grants = GrantDesk(self.store, self.log, self.audit_key, self.ender, self.clock)
         self.attach = AttachDesk(
             Attachment(self.store, self.clock, settings.lifetimes, self._keys.code),

@@ -63,6 +63,8 @@ class Table:
     columns: tuple[Column, ...]
     definition: str = ""
     """Of a view: the statement that makes it."""
+    row_id: str = ""
+    """The column that the engine's own name for a row stands for, such as SQLite's ``rowid``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,47 +8,44 @@ of the case files against it.
 from __future__ import annotations
 
 import re
-import secrets
 import sqlite3
-import time
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
-
-from jupyter_gov.connections.model import Catalog, Table
-from jupyter_gov.engines.sqlite_catalog import quoted
+from jupyter_gov.connections.model import Catalog
+from jupyter_gov.engines.sqlite_catalog import counter_of, read_only_uri, version_of
+from jupyter_gov.engines.sqlite_functions import FUNCTIONS, MAX_VALUE, TABLE_FUNCTIONS, install
+from jupyter_gov.engines.sqlite_limits import STEPS, Allowance
+from jupyter_gov.engines.sqlite_projections import Projections, Pseudonyms
+from jupyter_gov.engines.sqlite_spelling import cte_names, joined_columns
 from jupyter_gov.errors import EngineRefused, Next, StatementRefused
-from jupyter_gov.masking import treatments
 from jupyter_gov.masking.model import Profile, Treatment
-from jupyter_gov.masking.treatments import Seals, Value
-
-_FUNCTION_LIST = """
-    count sum total avg min max group_concat string_agg row_number rank dense_rank percent_rank
-    cume_dist ntile lag lead first_value last_value nth_value abs coalesce ifnull nullif iif if
-    length octet_length lower upper substr substring trim ltrim rtrim replace instr round sign hex
-    quote printf format char unicode typeof date time datetime julianday strftime unixepoch
-    timediff like glob -> ->> json json_array json_object json_group_array json_group_object
-    json_extract json_type json_array_length json_valid json_quote sqrt pow power floor ceil
-    ceiling trunc ln log log2 log10 exp mod pi sin cos tan asin acos atan atan2 radians degrees
-    likely unlikely concat concat_ws current_date current_time current_timestamp median
-"""
-FUNCTIONS = frozenset(_FUNCTION_LIST.split())
-"""Functions of SQLite that a statement may call.  None reads a file, a schema or a setting."""
-
-TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
+from jupyter_gov.masking.treatments import Seals
+from jupyter_gov.sql.gate import MAX_SQL, Statement
 
 _OK, _DENY = sqlite3.SQLITE_OK, sqlite3.SQLITE_DENY
-_PROGRESS_STEPS = 5_000
 _FIX = Next("fix_sql")
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: MAX_VALUE,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 4 * MAX_SQL,  # bytes of characters
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 200,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 50,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 200,
+    sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 50,
+}
+
+Value = None | int | float | str | bytes
+
+
+class StaleCatalog(Exception):
+    """The file is not what the catalog says any more; nothing was read."""
 
 
 class Guard:
     """
-    One connection, armed while a statement runs.  Used by one statement at a time.
+    One connection.  Used by one statement at a time, from `begin` to `end`.
 
     `cancel` may be called from any thread; everything else from the thread that runs.
     """
@@ -59,26 +56,20 @@ class Guard:
         catalog: Catalog,
         profile: Profile,
         tables: frozenset[str],
-        pseudonym_key: bytes,
+        pseudonyms: Pseudonyms,
     ) -> None:
         self.catalog = catalog
         self.profile = profile
         self.tables = tables
-        self._tag = "g" + secrets.token_hex(8)
-        self._source = "d" + secrets.token_hex(8)
-        self._key = pseudonym_key
-        self._base_of: dict[str, str] = {}
-        self._inner_views: set[str] = set()
-        self._read_by_view: dict[str, set[tuple[str, str]]] = {}
-        """View → ``(table, column)`` of base tables that it reads, whatever is selected of it."""
-        self._visible: dict[str, Table] = {}
-        self._armed = False
-        self._cancelled = False
-        self._deadline = 0.0
-        self._seals: Seals | None = None
-        self._today = date.min
+        self.allowance = Allowance()
+        self.begun = False
+        """Whether it holds one state of the file, for a statement."""
         self.reads: set[tuple[str, str]] = set()
         self.why: tuple[str, str] | None = None
+        """What the authorizer refused first, as kind and name."""
+        self._ours = True
+        """While the gateway's own statements run.  Whatever else runs is authorized."""
+        self._ctes: frozenset[str] = frozenset()
         self.connection = sqlite3.connect(
             ":memory:",
             uri=True,
@@ -87,235 +78,141 @@ class Guard:
             check_same_thread=False,
             timeout=5,
         )
+        self._views = Projections(self.connection, catalog, profile, tables, pseudonyms)
         try:
             self._build(path)
         except BaseException:
             self.connection.close()
             raise
 
-    # ------------------------------------------------------------ building
-
     def _build(self, path: Path) -> None:
         run = self.connection.execute
         for pragma in ("trusted_schema=off", "temp_store=file", "cell_size_check=on"):
             run(f"PRAGMA {pragma}")
-        run(f"ATTACH ? AS {self._source}", (f"{path.absolute().as_uri()}?mode=ro",))
-        self._register("seal", lambda value: self._seals.seal(value) if self._seals else None)
-        self._register("year", lambda value: treatments.year(self._today)(value))
-        self._register("age", lambda value: treatments.age(self._today)(value))
-        self._register("zip3", treatments.zip3())
-        self._register("partial", treatments.partial)
-        views = [t for t in self.catalog.tables.values() if t.kind == "view"]
-        for table in self.catalog.tables.values():
-            if table.kind == "table":
-                self._project(table)
-        self._replay(views)
-        for name in self.catalog.tables.keys() | self.catalog.others:
-            if name not in self._visible and not name.lower().startswith("sqlite_"):
-                run(f"CREATE TEMP VIEW {quoted(name)} AS SELECT NULL AS no_access WHERE 0")
+        run(f"ATTACH ? AS {self._views.source}", (read_only_uri(path),))
+        install(self.connection)
+        run("BEGIN")
+        if version_of(self.connection, self._views.source, path) != self.catalog.version:
+            raise StaleCatalog
+        self._counter = counter_of(self.connection, self._views.source)
+        self._views.build()
+        run("COMMIT")
         for function in TABLE_FUNCTIONS:
             # They declare themselves through the authorizer at first use: warm them.
             run(f"SELECT * FROM {function}('[1]')").fetchall()
         modules = run("SELECT name FROM pragma_module_list").fetchall()
         self._modules = {name.lower() for (name,) in modules}
-        self._objects = {n.lower() for n in self.catalog.tables.keys() | self.catalog.others}
         run("PRAGMA query_only=1")
-        for limit, value in (
-            (sqlite3.SQLITE_LIMIT_LENGTH, 4_000_000),
-            (sqlite3.SQLITE_LIMIT_SQL_LENGTH, 100_000),
-            (sqlite3.SQLITE_LIMIT_EXPR_DEPTH, 200),
-            (sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 50),
-            (sqlite3.SQLITE_LIMIT_ATTACHED, 0),
-            (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200),
-            (sqlite3.SQLITE_LIMIT_FUNCTION_ARG, 50),
-        ):
+        for limit, value in _LIMITS.items():
             self.connection.setlimit(limit, value)
         self.connection.set_authorizer(self._authorize)
-        self.connection.set_progress_handler(lambda: int(self.expired()), _PROGRESS_STEPS)
-
-    def _register(self, name: str, function: Callable[[Value], Value]) -> None:
-        self.connection.create_function(
-            f"{self._tag}_{name}",
-            1,
-            function,
-            deterministic=True,
-        )
-
-    def _inner(self, name: str) -> str:
-        return f"{self._tag}_{name}"
-
-    def _project(self, table: Table) -> None:
-        inner = self._inner(table.name)
-        columns = [self._treated(table, i) for i in range(len(table.columns))]
-        if not columns:
-            return
-        self.connection.execute(
-            f"CREATE TEMP VIEW {quoted(inner)} AS"
-            f" SELECT {', '.join(columns)} FROM {self._source}.{quoted(table.name)}"
-        )
-        self._base_of[inner] = table.name
-        self._show(table)
-
-    def _show(self, table: Table) -> None:
-        if table.name in self.tables:
-            inner = quoted(self._inner(table.name))
-            self.connection.execute(
-                f"CREATE TEMP VIEW {quoted(table.name)} AS SELECT * FROM temp.{inner}"
-            )
-            self._visible[table.name] = table
-
-    def _treated(self, table: Table, index: int) -> str:
-        column = table.columns[index]
-        policy = self.profile.policy(column.tag)
-        name = quoted(column.name)
-        match policy.treatment:
-            case Treatment.CLEAR:
-                return name
-            case Treatment.WITHHOLD:
-                return f"NULL AS {name}"
-            case Treatment.PSEUDONYM:
-                return f"{self._pseudonym(policy.domain)}({name}) AS {name}"
-            case other:
-                return f"{self._tag}_{other}({name}) AS {name}"
-
-    def _pseudonym(self, domain: str) -> str:
-        function = f"p_{domain.encode().hex()}"
-        self._register(function, treatments.pseudonym(self._key, domain))
-        return f"{self._tag}_{function}"
-
-    def _replay(self, views: list[Table]) -> None:
-        """
-        Re-create the source's views over the projections.
-
-        One that cannot be re-created is not shown: it fails closed.
-        """
-        waiting = views
-        while waiting:
-            later = [view for view in waiting if not self._replay_one(view)]
-            if len(later) == len(waiting):
-                return
-            waiting = later
-
-    def _replay_one(self, view: Table) -> bool:
-        made = self._base_of.keys() | self._inner_views
-        try:
-            tree = sqlglot.parse_one(view.definition, dialect="sqlite")
-            query = tree.expression
-            ctes = {cte.alias.lower() for cte in query.find_all(exp.CTE)}
-            for table in list(query.find_all(exp.Table)):
-                if not isinstance(table.this, exp.Identifier):
-                    continue
-                if not table.db and table.name.lower() in ctes:
-                    continue
-                own = self.catalog.resolve(table.name)
-                if own is None or self._inner(own) not in made:
-                    return False
-                alias = table.alias or table.name
-                table.replace(
-                    exp.Table(
-                        this=exp.to_identifier(self._inner(own), quoted=True),
-                        db=exp.to_identifier("temp"),
-                        alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)),
-                    )
-                )
-            columns = ", ".join(quoted(column.name) for column in view.columns)
-            inner = self._inner(view.name)
-            self.connection.execute(
-                f"CREATE TEMP VIEW {quoted(inner)} ({columns}) AS {query.sql('sqlite')}"
-            )
-            self._read_by_view[view.name] = self._reads_of(inner)
-        except (SqlglotError, RecursionError, AttributeError, sqlite3.Error):
-            return False
-        self._inner_views.add(inner)
-        self._show(view)
-        return True
-
-    def _reads_of(self, inner: str) -> set[tuple[str, str]]:
-        """What the database itself says that a view reads.  Raises sqlite3.Error."""
-        found: set[tuple[str, str]] = set()
-
-        def note(
-            action: int, table: str | None, column: str | None, db: str | None, _: object
-        ) -> int:
-            if action == sqlite3.SQLITE_READ and db == "temp" and column:
-                base = self._base_of.get(table or "")
-                if base is not None:
-                    found.add((base, column))
-            return _OK
-
-        self.connection.set_authorizer(note)
-        try:
-            self.connection.execute(f"SELECT * FROM temp.{quoted(inner)} LIMIT 0")
-        finally:
-            self.connection.set_authorizer(None)
-        return found
+        self.connection.set_progress_handler(self.allowance.over, STEPS)
+        self._ours = False
 
     # ------------------------------------------------------------ one statement
 
-    def prepare(self, *, seals: Seals, today: date, deadline: float) -> None:
-        """Before a statement: under which grant's seal, on which day, until when."""
-        self._seals, self._today, self._deadline = seals, today, deadline
-        self._cancelled = False
+    def begin(self, *, seals: Seals, today: date, deadline: float) -> None:
+        """
+        Make ready for one statement, on one state of the file.
+
+        Raises StaleCatalog if the schema has changed, sqlite3.Error.
+        """
         self.reads = set()
         self.why = None
+        self._views.use(seals, today)
+        self.allowance.begin(deadline)
+        self._ours = True
+        try:
+            self.connection.execute("BEGIN")
+            if counter_of(self.connection, self._views.source) != self._counter:
+                raise StaleCatalog
+            self.begun = True
+        finally:
+            self._ours = False
 
-    def arm(self) -> None:
-        """From here the authorizer decides."""
-        self._armed = True
+    def run(self, text: str, statement: Statement, binds: Mapping[str, Value]) -> sqlite3.Cursor:
+        """Execute *text*, which is *statement* over the views.  Raises EngineRefused and more."""
+        self._refuse_reserved(text)
+        self._ctes = cte_names(statement.tree)
+        cursor = self.connection.execute(text, binds)
+        self._note_joined(statement)
+        names = [part[0] for part in cursor.description or ()]
+        if names[:2] == ["addr", "opcode"] or names == ["id", "parent", "notused", "detail"]:
+            cursor.close()
+            raise StatementRefused("EXPLAIN is not allowed", next=_FIX)
+        return cursor
 
-    def disarm(self) -> None:
-        self._armed = False
+    def end(self) -> None:
+        """Let go of the file.  Raises sqlite3.Error; the connection is then of no more use."""
+        self.allowance.end()
+        self.begun = False
+        self._ours = True
+        try:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+        finally:
+            self._ours = False
 
     def cancel(self) -> None:
         """Stop what runs, from any thread."""
-        self._cancelled = True
+        self.allowance.cancel()
         self.connection.interrupt()
 
-    def expired(self) -> bool:
-        """Cancelled, or past the deadline."""
-        return self._cancelled or time.monotonic() > self._deadline
-
     def close(self) -> None:
+        self.allowance.end()
         self.connection.close()
 
-    def refuse_reserved(self, sql: str) -> None:
-        """The names only the gateway uses.  Raises EngineRefused."""
+    def _refuse_reserved(self, sql: str) -> None:
         plain = sql.lower()
-        if self._tag in plain or self._source in plain or "sqlite_" in plain:
+        if self._views.tag in plain or self._views.source in plain or "sqlite_" in plain:
             raise EngineRefused("the statement uses a name that is reserved", next=_FIX)
-
-    def refuse_explain(self, names: list[str]) -> None:
-        """EXPLAIN shows the database's programs and constants.  Raises StatementRefused."""
-        if names[:2] == ["addr", "opcode"] or names == ["id", "parent", "notused", "detail"]:
-            raise StatementRefused("EXPLAIN is not allowed", next=_FIX)
 
     # ------------------------------------------------------------ what it showed
 
     def projection(self, relation: str) -> dict[str, Treatment] | None:
         """Lower-case column → treatment of a visible base table, in the table's order."""
         own = self.catalog.resolve(relation)
-        table = self._visible.get(own) if own is not None else None
+        table = self._views.visible.get(own) if own is not None else None
         if table is None or table.kind != "table":
             return None
-        return {c.name.lower(): self.profile.policy(c.tag).treatment for c in table.columns}
+        return {c.name.lower(): self._views.treatment(table, c.name) for c in table.columns}
 
     def treated(self) -> dict[str, Treatment]:
         """``table.column`` → treatment, of what this statement read and did not get as it is."""
         found: dict[str, Treatment] = {}
-        for table, column in self.reads:
-            known = self.catalog.tables[table]
-            by_name = {c.name: c.tag for c in known.columns}
-            if known.kind == "table" and column in by_name:
-                treatment = self.profile.policy(by_name[column]).treatment
+        for name, column in self.reads:
+            table = self.catalog.tables[name]
+            if table.kind != "table":
+                continue
+            for each in [c.name for c in table.columns] if column == "*" else [column]:
+                treatment = self._views.treatment(table, each)
                 if treatment is not Treatment.CLEAR:
-                    found[f"{table}.{column}"] = treatment
+                    found[f"{name}.{each}"] = treatment
         return found
 
-    def visible_names(self, kind: str) -> list[str]:
+    def visible_names(self, kind: str) -> Iterable[str]:
         """Names an error may suggest: the grant's own."""
         if kind == "table":
-            return list(self._visible)
-        return sorted({c.name for t in self._visible.values() for c in t.columns})
+            return list(self._views.visible)
+        return sorted({c.name for t in self._views.visible.values() for c in t.columns})
+
+    def _note_joined(self, statement: Statement) -> None:
+        """NATURAL and USING read columns of which the authorizer is not told."""
+        joined = joined_columns(statement.tree)
+        if joined is not None and not joined:
+            return
+        for relation in statement.relations:
+            own = self.catalog.resolve(relation)
+            table = self._views.visible.get(own) if own is not None else None
+            if table is None:
+                continue
+            self.reads |= self._views.read_by_view.get(table.name, set())
+            if joined is None:
+                self.reads.add((table.name, "*"))
+            else:
+                self.reads |= {
+                    (table.name, c.name) for c in table.columns if c.name.lower() in joined
+                }
 
     # ------------------------------------------------------------ the wall
 
@@ -325,52 +222,67 @@ class Guard:
         first: str | None,
         second: str | None,
         db: str | None,
-        inner: str | None,
+        context: str | None,
     ) -> int:
-        """SQLite asks for each thing a statement would do.  Only what is known is allowed."""
-        if not self._armed:
-            return _OK
-        if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
+        """
+        SQLite asks for each thing a statement would do.  Only what is known is allowed.
+
+        Args:
+            context: the innermost view, subquery or CTE that does it, by the name it has in FROM.
+                A user may choose that name, so it counts only where it cannot be guessed.
+        """
+        if self._ours or action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
             return _OK
         if action == sqlite3.SQLITE_READ:
-            return self._authorize_read(first or "", second or "", db, inner)
+            return self._authorize_read(first or "", second or "", db, context)
         if action == sqlite3.SQLITE_FUNCTION:
-            name = (second or "").lower()
-            if name in FUNCTIONS or inner in self._base_of:
+            if (second or "").lower() in FUNCTIONS or context in self._views.base_of:
                 return _OK
-            self.why = self.why or ("function", second or "")
-            return _DENY
-        self.why = self.why or ("action", "")
-        return _DENY
+            return self._deny("function", second or "")
+        return self._deny("action", "")
 
-    def _authorize_read(self, table: str, column: str, db: str | None, inner: str | None) -> int:
-        if inner in self._base_of and self._base_of[inner] == table and db == self._source:
-            return _OK  # the projection, and nothing else, reads the file
-        if db == "temp" and column == "ROWID":
-            self.why = self.why or ("read", "rowid")
-            return _DENY
-        if db == "temp" and table in self._visible:
-            if column:
-                self.reads.add((table, column))
-            self.reads |= self._read_by_view.get(table, set())
-            return _OK
-        if db == "temp" and (table in self._base_of or table in self._inner_views):
-            return _OK
-        if column == "" and db in (None, self._source, "temp"):
-            # count(*): flattening drops the context
-            if table in self._visible or table in self._base_of or table in self._inner_views:
+    def _authorize_read(self, table: str, column: str, db: str | None, context: str | None) -> int:
+        views = self._views
+        if db == views.source:
+            # The file is read by the table's own projection, and by nothing else.  A count(*) of
+            # it comes without context, since the view was flattened, and with no column.
+            if views.base_of.get(context or "") == table:
                 return _OK
-            if db is None and self._is_cte(table):
+            if not column and table in views.base_of.values():
                 return _OK
-        if table.lower() in TABLE_FUNCTIONS:
+        elif db == "temp":
+            if column == "ROWID":
+                return self._deny("rowid", "rowid")
+            if table in views.visible:
+                if column:
+                    self.reads.add((table, column))
+                self.reads |= views.read_by_view.get(table, set())
+                return _OK
+            if table in views.base_of or table in views.inner_views:
+                return _OK
+        elif db == "main":
+            if table.lower() in TABLE_FUNCTIONS:
+                return _OK
+        elif db is None and not column and self._counted(table):
             return _OK
-        self.why = self.why or ("read", table)
-        return _DENY
+        return self._deny("read", table)
 
-    def _is_cte(self, name: str) -> bool:
-        plain = name.lower()
+    def _counted(self, name: str) -> bool:
+        """Whether ``count(*)`` may be taken of what a statement calls so, without a schema."""
+        views, plain = self._views, name.lower()
+        if name in views.base_of or name in views.inner_views or plain in TABLE_FUNCTIONS:
+            return True
+        own = self.catalog.resolve(name)
+        if own in views.visible:
+            self.reads |= views.read_by_view.get(own, set())
+            return True
+        # A name of the file is taken by an empty view, so that a CTE's name means the CTE.
         return (
-            plain not in self._modules
-            and plain not in self._objects
+            plain in self._ctes
+            and plain not in self._modules
             and not re.match(r"pragma_|sqlite_", plain)
         )
+
+    def _deny(self, kind: str, name: str) -> int:
+        self.why = self.why or (kind, name)
+        return _DENY

@@ -251,10 +251,7 @@ def serve(files: list[Path], *, managed: bool, port: int | None = None) -> int:
 
     async def main() -> None:
         config = GatewayConfig(files, port=port)
-        state_dir = config.settings().state_dir
-        _hold(state_dir)
-        # Sorts too large for memory go to files that are deleted as soon as they are open.
-        os.environ.setdefault("SQLITE_TMPDIR", str(private_folder(state_dir / "spill")))
+        _hold(config.settings().state_dir)
         await Serving(config, leash).run()
 
     try:

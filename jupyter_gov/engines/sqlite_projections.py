@@ -1,0 +1,190 @@
+"""
+The views of a guarded connection: every table of the file under a profile.
+
+Each table is a view with a random name, which reads the file, under a view with the table's own
+name, which the user sees.  The source's own views are made again over the inner ones.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable
+from datetime import date
+
+from jupyter_gov.connections.model import Catalog, Table
+from jupyter_gov.engines.sqlite_catalog import quoted
+from jupyter_gov.engines.sqlite_functions import FUNCTIONS
+from jupyter_gov.engines.sqlite_spelling import over_projections
+from jupyter_gov.masking import treatments
+from jupyter_gov.masking.model import Profile, Treatment
+from jupyter_gov.masking.treatments import Seals, Value
+
+Treat = Callable[[Value], Value]
+Pseudonyms = Callable[[str], Treat]
+"""From a domain to the function of its pseudonyms."""
+
+
+class Projections:
+    """The views, and what their names stand for."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        catalog: Catalog,
+        profile: Profile,
+        tables: frozenset[str],
+        pseudonyms: Pseudonyms,
+    ) -> None:
+        self._connection = connection
+        self._catalog = catalog
+        self._profile = profile
+        self._tables = tables
+        self._pseudonyms = pseudonyms
+        self._today: date | None = None
+        self.tag = "g" + secrets.token_hex(8)
+        self.source = "d" + secrets.token_hex(8)
+        """The file's schema.  It and the tag are what no statement can guess."""
+        self.base_of: dict[str, str] = {}
+        """Inner view → the one table it reads."""
+        self.inner_views: set[str] = set()
+        """Inner views of the source's own views."""
+        self.visible: dict[str, Table] = {}
+        self.read_by_view: dict[str, set[tuple[str, str]]] = {}
+        """View → ``(table, column)`` of base tables that it reads, whatever is selected of it."""
+
+    def build(self) -> None:
+        """Make the views.  Raises sqlite3.Error."""
+        self._register("zip3", treatments.zip3())
+        self._register("partial", treatments.partial)
+        for name in ("seal", "year", "age"):
+            self._register(name, lambda _: None)  # until `use`
+        views = []
+        for table in self._catalog.tables.values():
+            if table.kind == "view":
+                views.append(table)
+            else:
+                self._project(table)
+        self._replay(views)
+        # The other names are taken as well, so that none of them means the file's own table.
+        for name in self._catalog.tables.keys() | self._catalog.others:
+            if name not in self.visible and not name.lower().startswith("sqlite_"):
+                self._connection.execute(
+                    f"CREATE TEMP VIEW {quoted(name)} AS SELECT NULL AS no_access WHERE 0"
+                )
+
+    def use(self, seals: Seals, today: date) -> None:
+        """What one statement's treatments depend on."""
+        self._register("seal", seals.seal)
+        if today != self._today:
+            self._today = today
+            self._register("year", treatments.year(today))
+            self._register("age", treatments.age(today))
+
+    def treatment(self, table: Table, column: str) -> Treatment:
+        """What becomes of a base table's column."""
+        tag = next((c.tag for c in table.columns if c.name == column), None)
+        return self._profile.policy(tag).treatment
+
+    def _register(self, name: str, function: Treat) -> None:
+        self._connection.create_function(f"{self.tag}_{name}", 1, function, deterministic=True)
+
+    def _inner(self, name: str) -> str:
+        return f"{self.tag}_{name}"
+
+    def _project(self, table: Table) -> None:
+        if not table.columns:
+            return
+        inner = self._inner(table.name)
+        columns = [self._treated(table, i) for i in range(len(table.columns))]
+        self._connection.execute(
+            f"CREATE TEMP VIEW {quoted(inner)} AS"
+            f" SELECT {', '.join(columns)} FROM {self.source}.{quoted(table.name)}"
+        )
+        self.base_of[inner] = table.name
+        self._show(table)
+
+    def _show(self, table: Table) -> None:
+        if table.name in self._tables:
+            inner = quoted(self._inner(table.name))
+            self._connection.execute(
+                f"CREATE TEMP VIEW {quoted(table.name)} AS SELECT * FROM temp.{inner}"
+            )
+            self.visible[table.name] = table
+
+    def _treated(self, table: Table, index: int) -> str:
+        column = table.columns[index]
+        policy = self._profile.policy(column.tag)
+        name = quoted(column.name)
+        match policy.treatment:
+            case Treatment.CLEAR:
+                return name
+            case Treatment.WITHHOLD:
+                return f"NULL AS {name}"
+            case Treatment.PSEUDONYM:
+                function = f"p_{policy.domain.encode().hex()}"
+                self._register(function, self._pseudonyms(policy.domain))
+                return f"{self.tag}_{function}({name}) AS {name}"
+            case other:
+                return f"{self.tag}_{other}({name}) AS {name}"
+
+    # ------------------------------------------------------------ the source's views
+
+    def _replay(self, waiting: list[Table]) -> None:
+        """One that cannot be made again over the projections is not shown: it fails closed."""
+        while waiting:
+            later = [view for view in waiting if not self._replay_one(view)]
+            if len(later) == len(waiting):
+                return
+            waiting = later
+
+    def _replay_one(self, view: Table) -> bool:
+        query = over_projections(view.definition, self._made)
+        if query is None:
+            return False
+        inner = self._inner(view.name)
+        columns = ", ".join(quoted(column.name) for column in view.columns)
+        try:
+            self._connection.execute(f"CREATE TEMP VIEW {quoted(inner)} ({columns}) AS {query}")
+        except sqlite3.Error:
+            return False
+        try:
+            reads = self._reads_of(inner)
+        except sqlite3.Error:
+            self._connection.execute(f"DROP VIEW temp.{quoted(inner)}")
+            return False
+        self.read_by_view[view.name] = reads
+        self.inner_views.add(inner)
+        self._show(view)
+        return True
+
+    def _made(self, name: str) -> str | None:
+        own = self._catalog.resolve(name)
+        inner = self._inner(own) if own is not None else ""
+        return inner if inner in self.base_of or inner in self.inner_views else None
+
+    def _reads_of(self, inner: str) -> set[tuple[str, str]]:
+        """What the database itself says that a view reads.  Raises sqlite3.Error."""
+        found: set[tuple[str, str]] = set()
+
+        def note(
+            action: int, first: str | None, second: str | None, db: str | None, context: str | None
+        ) -> int:
+            if action == sqlite3.SQLITE_READ and db == "temp" and second:
+                base = self.base_of.get(first or "")
+                if base is not None:
+                    found.add((base, second))
+            elif (
+                action == sqlite3.SQLITE_FUNCTION
+                and context not in self.base_of
+                and (second or "").lower() not in FUNCTIONS
+            ):
+                return sqlite3.SQLITE_DENY
+            return sqlite3.SQLITE_OK
+
+        self._connection.set_authorizer(note)
+        try:
+            self._connection.execute(f"SELECT * FROM temp.{quoted(inner)} LIMIT 0")
+        finally:
+            self._connection.set_authorizer(None)
+        return found
