@@ -36,6 +36,7 @@ KINDS: Mapping[str, str] = {
     "attach.opened": "a kernel showed a code",
     "attach.confirmed": "a person attached a kernel to themselves or to their agent",
     "attach.refused": "a person refused a kernel's code",
+    "session.continued": "an attachment went on in its restarted kernel",
     "session.ended": "an attachment ended",
     "grant.opened": "a time-boxed grant began",
     "grant.refused": "a grant was asked for and refused",

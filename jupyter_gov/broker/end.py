@@ -29,6 +29,8 @@ from jupyter_gov.errors import (
 from jupyter_gov.identity.model import Session
 from jupyter_gov.identity.ports import Clock, IdentityStore
 
+_SEEN_EVERY = timedelta(minutes=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -153,11 +155,16 @@ class Ender:
 
     def touch(self, session: Session) -> None:
         """The session was used now."""
-        self._seen[session.session_id] = self._clock()
+        now = self._clock()
+        self._seen[session.session_id] = now
+        if now >= (session.seen_at or session.started_at) + _SEEN_EVERY:
+            # Late by a minute is near enough, and spares a write for each request.
+            self._identity.see_session(session.session_id, at=now)
 
     def idle_since(self, session: Session) -> datetime:
-        """When it was last used, as far as this process knows."""
-        return self._seen.setdefault(session.session_id, self._clock())
+        """When it was last used; before this process began, to the minute."""
+        earlier = session.seen_at or session.started_at
+        return self._seen.setdefault(session.session_id, earlier)
 
     def end_what_is_over(self) -> datetime | None:
         """

@@ -36,6 +36,17 @@ class Limits:
         self._running: dict[str, int] = {}
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
+    def room(self, key: str) -> None:
+        """
+        Raises Busy if *key*'s bucket is empty.  Takes nothing.
+
+        For a key that a request only claims: who cannot sign with it must not use up its rate.
+        """
+        with self._lock:
+            tokens, last = self._buckets.get(key, (1.0, 0.0))
+            if tokens + (self._steady() - last) * self._rates.per_second < 1:
+                raise self._busy()
+
     def pace(self, key: str, cost: float = 1.0) -> None:
         """Take *cost* tokens of *key*'s bucket, at most a full one.  Raises Busy."""
         burst = max(3 * self._rates.per_second, 1.0)
@@ -49,10 +60,13 @@ class Limits:
             while len(self._buckets) > _REMEMBERED:
                 self._buckets.popitem(last=False)
         if left < 0:
-            raise Busy(
-                "too many requests in a short time",
-                hint=f"A kernel may ask {self._rates.per_second:g} times a second on average.",
-            )
+            raise self._busy()
+
+    def _busy(self) -> Busy:
+        return Busy(
+            "too many requests in a short time",
+            hint=f"A kernel may ask {self._rates.per_second:g} times a second on average.",
+        )
 
     @contextlib.contextmanager
     def hold(self, kernel: str, person: str) -> Iterator[None]:

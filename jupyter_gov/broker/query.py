@@ -98,8 +98,9 @@ class QueryFlow:
 
     def run(self, request: SignedRequest, sink: Sink) -> None:
         """One statement.  Raises GovError while nothing has been sent; later the trailer tells."""
-        self._limits.pace(request.claim.key_id, _cost(request.body))  # 1 admit
+        self._limits.room(request.claim.key_id)  # 1 admit
         kernel = self._doorkeeper.kernel(request)  # 2 authenticate
+        self._limits.pace(kernel.slot_id, _cost(request.body))
         policy = self._policy()
         try:
             query = _checked(decode(Query, request.body))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from tornado.iostream import StreamClosedError
 
@@ -10,7 +11,7 @@ from jupyter_gov import errors
 from jupyter_gov.access.decide import narrowest, spent
 from jupyter_gov.access.model import Grant
 from jupyter_gov.audit.events import Actor, Event
-from jupyter_gov.broker.caller import Caller
+from jupyter_gov.broker.caller import Caller, of_kernel
 from jupyter_gov.broker.end import Target
 from jupyter_gov.broker.views import (
     connection_views,
@@ -25,6 +26,8 @@ from jupyter_gov.wire import messages as m
 from jupyter_gov.wire.times import utc
 
 VERSION = "0.1"
+_LOOK = 0.1
+"""What a look at a kernel's state costs a notebook server, which shows many; an act costs 1."""
 _CUT_AFTER = 5.0
 """Seconds a reader has to take the last word of a stream that was cut."""
 
@@ -33,8 +36,11 @@ class KernelHandler(SignedHandler):
     """A kernel's request."""
 
     async def kernel(self) -> Kernel:
-        self.service.gateway.limits.pace(self.signed().claim.key_id)
-        return await self.call(self.service.gateway.doorkeeper.kernel, self.signed())
+        gateway, signed = self.service.gateway, self.signed()
+        gateway.limits.room(signed.claim.key_id)
+        kernel = await self.call(gateway.doorkeeper.kernel, signed)
+        gateway.limits.pace(kernel.slot_id)
+        return kernel
 
     async def caller(self) -> Caller:
         kernel = await self.kernel()
@@ -46,7 +52,9 @@ class EnrolHandler(SignedHandler):
 
     async def post(self) -> None:
         gateway = self.service.gateway
-        gateway.limits.pace(f"enrol {self.request.remote_ip}")
+        slot = self.signed().claim.key_id
+        await self.call(gateway.doorkeeper.enrolment.knock, slot)
+        gateway.limits.pace(f"enrol {slot}")
         isolation = await self.call(self.measured)
         kernel = await self.call(gateway.doorkeeper.enrol, self.signed(), isolation=isolation)
         await self.call(
@@ -54,10 +62,11 @@ class EnrolHandler(SignedHandler):
             Event(
                 kind="kernel.enrolled",
                 at=gateway.clock(),
-                actor=_actor(kernel),
+                actor=of_kernel(kernel),
                 says={"address": kernel.client_address},
             ),
         )
+        await self.call(gateway.continuity.carry_over, kernel)
         self.answer(
             m.Enrolled(
                 key_id=kernel.slot_id,
@@ -296,8 +305,12 @@ class QueryHandler(KernelHandler):
 class ServerHandler(SignedHandler):
     """A notebook server's request: it opens slots and reads their state, and nothing else."""
 
-    async def server(self) -> Server:
-        return await self.call(self.service.gateway.doorkeeper.server, self.signed())
+    async def server(self, cost: float = 1.0) -> Server:
+        gateway, signed = self.service.gateway, self.signed()
+        gateway.limits.room(signed.claim.key_id)
+        server = await self.call(gateway.doorkeeper.server, signed)
+        gateway.limits.pace(server.server_id, cost)
+        return server
 
 
 class SlotsHandler(ServerHandler):
@@ -306,6 +319,8 @@ class SlotsHandler(ServerHandler):
     async def post(self) -> None:
         server = await self.server()
         asked = m.decode(m.OpenSlot, self.request.body)
+        if not re.fullmatch(KERNEL_ID, asked.kernel_id):
+            raise errors.BadRequest("a kernel's id is 1 to 80 letters, digits, . _ or -")
         isolation = await self.call(self.measured)
         self.answer(await self.call(self._open, server, asked, isolation))
 
@@ -321,7 +336,7 @@ class SlotsHandler(ServerHandler):
                 at=gateway.clock(),
                 actor=Actor(kernel=slot.slot_id, server=server.server_id, isolation=isolation),
                 says={
-                    "kernel_id": asked.kernel_id[:80],
+                    "kernel_id": asked.kernel_id,
                     "claimed_notebook": asked.notebook[:300],
                     "claimed_user": asked.user[:80],
                 },
@@ -334,7 +349,7 @@ class SlotHandler(ServerHandler):
     """GET slots/KERNEL: its state, for the front end.  DELETE: it was shut down."""
 
     async def get(self, kernel_id: str) -> None:
-        server = await self.server()
+        server = await self.server(_LOOK)
         self.answer(await self.call(self._state, server, kernel_id))
 
     def _state(self, server: Server, kernel_id: str) -> m.SessionView:
@@ -360,8 +375,15 @@ class SlotHandler(ServerHandler):
         if session is not None:
             gateway.ender.end(Target("session", session.session_id), "its kernel was shut down")
         gateway.log.append(
-            Event(kind="kernel.revoked", at=gateway.clock(), actor=_actor(kernel)), reserved=True
+            Event(kind="kernel.revoked", at=gateway.clock(), actor=of_kernel(kernel)), reserved=True
         )
+
+
+class NothingHandler(GovHandler):
+    """Any other address of the API."""
+
+    def prepare(self) -> None:
+        raise errors.NotFound("the API has no such address")
 
 
 class HealthHandler(GovHandler):
@@ -375,13 +397,11 @@ def _left(most: int | None, used: int) -> int | None:
     return None if most is None else max(most - used, 0)
 
 
-def _actor(kernel: Kernel) -> Actor:
-    return Actor(kernel=kernel.slot_id, server=kernel.server_id, isolation=kernel.isolation)
-
-
 def _view(service: Service, kernel: Kernel) -> m.SessionView:
     gateway = service.gateway
     session = gateway.store.session_of(kernel.server_id, kernel.kernel_id)
+    if session is not None and session.generation != kernel.generation:
+        session = None
     grants = gateway.store.grants_of(session.session_id) if session else []
     return session_view(kernel, session, grants, service.page_url, gateway.clock())
 
@@ -402,4 +422,5 @@ ROUTES: list[tuple[str, type[GovHandler]]] = [
     (f"{m.API}/queries/([A-Za-z0-9_-]+)", QueryHandler),
     (f"{m.API}/slots", SlotsHandler),
     (f"{m.API}/slots/{KERNEL_ID}", SlotHandler),
+    (f"{m.API}(?:/.*)?", NothingHandler),
 ]

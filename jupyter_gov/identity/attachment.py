@@ -158,7 +158,7 @@ class Attachment:
             raise BadRequest("choose a purpose, or write one")
         if choice.agent and not AGENT_NAME.fullmatch(choice.agent):
             raise BadRequest("an agent's name is 1 to 40 letters, digits, spaces, . _ or -")
-        self._check_return(kernel, choice)
+        self._check_return(kernel, person, choice)
         session = Session(
             session_id="S-" + secrets.token_hex(8),
             server_id=request.server_id,
@@ -173,14 +173,16 @@ class Attachment:
             raise DecisionRefused("this code has been used")
         return session
 
-    def _check_return(self, kernel: Kernel, choice: Choice) -> None:
+    def _check_return(self, kernel: Kernel, person: Principal, choice: Choice) -> None:
         last = self._store.last_session(kernel.server_id, kernel.kernel_id)
-        if (
-            last is not None
-            and last.principal.is_agent
-            and not choice.agent
-            and kernel.generation <= last.generation
-        ):
+        if last is None or kernel.generation > last.generation:
+            return
+        if last.principal.person != person.subject:
+            raise DecisionRefused(
+                "this kernel was attached to somebody else, and its memory is theirs",
+                hint="Restart the kernel, then sign in.",
+            )
+        if last.principal.is_agent and not choice.agent:
             raise DecisionRefused(
                 "this kernel acts as an agent, and its memory is the agent's",
                 hint="Restart the kernel, then sign in again to be yourself there.",

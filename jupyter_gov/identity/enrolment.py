@@ -77,6 +77,11 @@ class Enrolment:
         )
         return Slot(slot_id=slot_id, secret=secret)
 
+    def knock(self, slot_id: str) -> None:
+        """Raises EnrolmentRefused for a slot that nobody opened: before anything is measured."""
+        if self._store.kernel(slot_id) is None:
+            raise _unknown_secret()
+
     def enrol(self, asked: Enrol, public_key: bytes, *, address: str, isolation: str) -> Kernel:
         """
         Exchange the one-use secret for the registration of *public_key*.
@@ -85,7 +90,7 @@ class Enrolment:
         """
         kernel = self._store.kernel(asked.slot_id)
         if kernel is None or not hmac.compare_digest(kernel.secret_hash, fingerprint(asked.secret)):
-            raise EnrolmentRefused("this enrolment secret is not known", next=_RESTART)
+            raise _unknown_secret()
         enrolled = self._store.enrol_kernel(
             kernel.slot_id, public_key=public_key, client_address=address, isolation=isolation
         )
@@ -146,3 +151,7 @@ class Enrolment:
         at = self._clock()
         self._store.revoke_kernel(server.server_id, kernel_id, at=at)
         return at
+
+
+def _unknown_secret() -> EnrolmentRefused:
+    return EnrolmentRefused("this enrolment secret is not known", next=_RESTART)

@@ -94,12 +94,17 @@ class Session:
     server_id: str
     kernel_id: str
     generation: int
-    """Of the kernel when it was attached: going back from an agent needs a later one."""
+    """
+    Of the kernel that was attached, or of its restart that took the session over: the kernel's
+    memory up to here is this principal's.
+    """
     principal: Principal
     purpose: str
     started_at: datetime
     ends_at: datetime
     """Exclusive."""
+    seen_at: datetime | None = None
+    """When it was last used, to the minute; None: not since it started."""
     ended_at: datetime | None = None
     ended_why: str = ""
 

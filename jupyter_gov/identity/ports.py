@@ -76,5 +76,18 @@ class IdentityStore(Protocol):
     def sessions(self, *, person: str | None = None) -> list[Session]:
         """Sessions not ended, newest first."""
 
+    def continue_session(self, session_id: str, *, generation: int) -> bool:
+        """It goes on in that start of its kernel; False if it has ended.  Atomic."""
+
+    def served_others(self, session: Session) -> bool:
+        """
+        Whether another principal acts on that session's server, or has since it began.
+
+        Also one whose session has ended, as long as its kernel runs.
+        """
+
+    def see_session(self, session_id: str, *, at: datetime) -> None:
+        """It was used then: what counts as idle is known over a restart."""
+
     def end_session(self, session_id: str, *, at: datetime, why: str) -> bool:
         """False if it had ended already."""

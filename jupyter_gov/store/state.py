@@ -17,16 +17,17 @@ from sqlalchemy import (
     Row,
     Update,
     delete,
+    exists,
     func,
     insert,
     or_,
     select,
     update,
 )
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from jupyter_gov.access.model import Action, Grant
-from jupyter_gov.errors import Unavailable
+from jupyter_gov.errors import DecisionRefused, Unavailable
 from jupyter_gov.identity.model import AttachRequest, Kernel, Principal, Server, Session
 from jupyter_gov.store import tables as t
 from jupyter_gov.store.reserve import Reserve, is_full
@@ -65,7 +66,8 @@ def _session(row: Row[Any]) -> Session:
     )
     for name in ("started_at", "ends_at"):
         values[name] = from_utc(values[name])
-    values["ended_at"] = _at(values["ended_at"])
+    for name in ("seen_at", "ended_at"):
+        values[name] = _at(values[name])
     return Session(principal=principal, **values)
 
 
@@ -359,6 +361,12 @@ class State:
     # ------------------------------------------------------------ sessions
 
     def start_session(self, session: Session) -> None:
+        try:
+            self._start_session(session)
+        except IntegrityError:
+            raise DecisionRefused("this kernel was attached by another confirmation") from None
+
+    def _start_session(self, session: Session) -> None:
         with self._write() as c:
             c.execute(
                 insert(t.session).values(
@@ -405,6 +413,45 @@ class State:
         if person is not None:
             where.append(func.coalesce(t.session.c.on_behalf_of, t.session.c.subject) == person)
         return self._sessions(*where)
+
+    def continue_session(self, session_id: str, *, generation: int) -> bool:
+        with self._write() as c:
+            done = c.execute(
+                update(t.session)
+                .where(t.session.c.session_id == session_id, t.session.c.ended_at.is_(None))
+                .values(generation=generation)
+            )
+            return done.rowcount == 1
+
+    def served_others(self, session: Session) -> bool:
+        other, kernel = t.session.c, t.kernel.c
+        runs = exists().where(
+            kernel.server_id == other.server_id,
+            kernel.kernel_id == other.kernel_id,
+            kernel.revoked_at.is_(None),
+        )
+        query = (
+            select(other.session_id)
+            .where(
+                other.server_id == session.server_id,
+                or_(
+                    other.issuer != session.principal.issuer,
+                    other.subject != session.principal.subject,
+                ),
+                or_(other.ended_at.is_(None), other.ended_at > utc(session.started_at), runs),
+            )
+            .limit(1)
+        )
+        with self._read() as c:
+            return c.execute(query).first() is not None
+
+    def see_session(self, session_id: str, *, at: datetime) -> None:
+        with self._write() as c:
+            c.execute(
+                update(t.session)
+                .where(t.session.c.session_id == session_id)
+                .values(seen_at=utc(at))
+            )
 
     def end_session(self, session_id: str, *, at: datetime, why: str) -> bool:
         return (

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -77,9 +78,18 @@ session = Table(
     Column("purpose", Text, nullable=False),
     Column("started_at", String, nullable=False),
     Column("ends_at", String, nullable=False),
+    Column("seen_at", String),
     Column("ended_at", String),
     Column("ended_why", Text, nullable=False),
     Index("session_by_kernel", "server_id", "kernel_id"),
+    Index(
+        "one_session_per_kernel",
+        "server_id",
+        "kernel_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
 )
 
 grant = Table(

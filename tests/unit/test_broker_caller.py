@@ -137,12 +137,12 @@ class TestAnUnattachedKernel:
             gov.doorkeeper.attached(caller.kernel)
         assert len(gov.recorded("session.ended")) == 1
 
-    def test_a_restart_keeps_the_attachment(self, gov):
-        """Another slot of the same kernel, the same session."""
-        caller = gov.attach()
+    def test_a_restart_has_it_only_when_it_was_carried_over(self, gov):
+        """Another slot of the same kernel is not the same session by itself."""
+        gov.attach()
         again = gov.enrolment.open_slot(server(), OpenSlot(kernel_id="kernel-1"))
-        found = gov.doorkeeper.attached(gov.store.kernel(again.slot_id))
-        assert found.session == caller.session
+        with pytest.raises(NotAttached):
+            gov.doorkeeper.attached(gov.store.kernel(again.slot_id))
 
     def test_another_kernel_has_none_of_it(self, gov):
         """A session is one kernel's."""

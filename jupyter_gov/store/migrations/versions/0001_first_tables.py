@@ -88,6 +88,14 @@ def upgrade() -> None:
         sa.Column("ended_why", sa.Text(), nullable=False),
     )
     op.create_index("session_by_kernel", "session", ["server_id", "kernel_id"])
+    op.create_index(
+        "one_session_per_kernel",
+        "session",
+        ["server_id", "kernel_id"],
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
 
 
 def downgrade() -> None:
