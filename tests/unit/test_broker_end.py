@@ -199,14 +199,16 @@ class TestTime:
         gov.ender.end_what_is_over()
         assert gov.store.sessions() == []
 
-    def test_after_a_restart_idleness_counts_from_then(self, gov, clock, log):
-        """What was before it is not known."""
-        gov.attach()
-        clock.forward(hours=5)
+    def test_a_restart_of_the_gateway_does_not_put_it_off(self, gov, clock, log):
+        """When a session was last used is kept, to the minute."""
+        caller = gov.attach()
+        clock.forward(hours=1)
+        gov.doorkeeper.attached(caller.kernel)
+        clock.forward(minutes=119)
         fresh = Ender(gov.store, gov.store, log, Running(), clock, timedelta(hours=2))
         fresh.end_what_is_over()
         assert len(gov.store.sessions()) == 1
-        clock.forward(hours=2)
+        clock.forward(minutes=1)
         fresh.end_what_is_over()
         assert gov.store.sessions() == []
 

@@ -52,6 +52,17 @@ class TestPace:
         steady.now += 3600
         assert asked(limits, "K-1", 100) == 30
 
+    def test_a_claim_uses_nothing_up(self, limits, steady):
+        """Who only claims a key is let in while it has room, and takes none of its rate."""
+        for _ in range(1000):
+            limits.room("K-1")
+        assert asked(limits, "K-1", 100) == 30
+        with pytest.raises(Busy):
+            limits.room("K-1")
+        limits.room("K-2")
+        steady.now += 1
+        limits.room("K-1")
+
     def test_knocking_does_not_put_it_off(self, limits, steady):
         """A kernel that asks faster than the rate still gets the rate."""
         asked(limits, "K-1", 100)
