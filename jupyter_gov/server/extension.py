@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import socket
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Dict, Unicode
 
+from jupyter_gov.server.environment import secrets_named
 from jupyter_gov.server.gateway_client import Credential, GatewayClient
 from jupyter_gov.server.handlers import HANDLERS
 from jupyter_gov.server.managed import ManagedGateway, trusted_side_installed
@@ -47,6 +50,7 @@ class GovServer(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Before any kernel can start: whose slots they get."""
+        self.never_env = frozenset(self._secrets_named())
         self._managed: ManagedGateway | None = None
         self._client: GatewayClient | None = None
         if self.credential_file:
@@ -78,6 +82,14 @@ class GovServer(ExtensionApp):
     def initialize_handlers(self) -> None:
         """The state of kernels, for the front end."""
         self.handlers.extend((path, handler, {"gov": self}) for path, handler in HANDLERS)
+
+    def _secrets_named(self) -> Iterator[str]:
+        """Variables that the gateway's part of this configuration reads secrets from."""
+        connections = self.serverapp.config.get("GovConnections", {}).get("connections", {})
+        yield from secrets_named(connections)
+        for path in self._config_files():
+            if isinstance(connections, str) and (toml := path.parent / connections).is_file():
+                yield from secrets_named(tomllib.loads(toml.read_text(encoding="utf-8")))
 
     def _config_files(self) -> list[Path]:
         own = [Path(path) for path in self.serverapp.loaded_config_files]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
@@ -24,20 +26,31 @@ if TYPE_CHECKING:
 
 STARTUP = "jupyter_gov.kernel.startup"
 _AGAIN_SECONDS = 1.0
+_RANDOM_USER = re.compile(r"[0-9a-f]{32}")
+"""What Jupyter calls someone who came with the token: it names nobody, and says nothing."""
 
 
 def _claims() -> tuple[str, str]:
-    """Notebook path and user name of the request that starts a kernel: claims, no more."""
+    """Notebook and user name of the request that starts a kernel: claims, no more."""
     handler = CallContext.get(CallContext.JUPYTER_HANDLER)
     if handler is None:
         return "", ""
     user = getattr(getattr(handler, "current_user", None), "username", "") or ""
     try:
-        body = json.loads(handler.request.body or b"{}")
-        path = body.get("path") or ""
+        notebook = notebook_of(json.loads(handler.request.body or b"{}"))
     except (ValueError, AttributeError):
-        path = ""
-    return str(path), str(user)
+        notebook = ""
+    return notebook, "" if _RANDOM_USER.fullmatch(str(user)) else str(user)
+
+
+def notebook_of(asked: Mapping[str, object]) -> str:
+    """
+    The notebook that a request for a session names.
+
+    JupyterLab sends a random path at first, and the notebook's file name beside it.
+    """
+    path, name = str(asked.get("path") or ""), str(asked.get("name") or "")
+    return path if path.endswith(name) else name
 
 
 class GovernedProvisioner:
@@ -51,7 +64,10 @@ class GovernedProvisioner:
             self._claimed = _claims()
         handed = await self._open_slot(*self._claimed)
         made: dict[str, Any] = await super().pre_launch(**kwargs)  # type: ignore[misc]
-        made["env"] = {**scrubbed(made["env"], self.server.keep_env), **handed}
+        made["env"] = {
+            **scrubbed(made["env"], self.server.keep_env, self.server.never_env),
+            **handed,
+        }
         if handed:
             made["cmd"] = with_startup(made["cmd"])
         return made
