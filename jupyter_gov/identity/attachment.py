@@ -180,10 +180,10 @@ class Attachment:
         if last.principal.person != person.subject:
             raise DecisionRefused(
                 "this kernel was attached to somebody else, and its memory is theirs",
-                hint="Restart the kernel, then sign in.",
+                hint="Run %gov logout, restart the kernel, then sign in.",
             )
         if last.principal.is_agent and not choice.agent:
             raise DecisionRefused(
                 "this kernel acts as an agent, and its memory is the agent's",
-                hint="Restart the kernel, then sign in again to be yourself there.",
+                hint="Run %gov logout, restart the kernel, then sign in to be yourself there.",
             )

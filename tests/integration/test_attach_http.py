@@ -36,6 +36,13 @@ def owned(site):
 
 
 @pytest.fixture
+def own_server(site, request):
+    """A notebook server on which nobody else acts."""
+    out = site.gateway.config.with_name(f"{request.node.name}.json")
+    return StubServer(site.gateway.enroll(out))
+
+
+@pytest.fixture
 def ana(site):
     return site.people["ana"]
 
@@ -246,26 +253,37 @@ class TestAgentAndPerson:
         assert intent["principal"] == "evaluation|ana/agents/recon"
         assert intent["on_behalf_of"] == "ana"
 
-    def test_coming_back_takes_a_restart(self, site, ana):
+    def test_coming_back_takes_a_restart(self, own_server, ana):
         """What the agent put into the kernel's memory must not act as the person."""
-        kernel = site.server.kernel("back").attached(ana, agent="recon")
+        kernel = own_server.kernel("back").attached(ana, agent="recon")
         with pytest.raises(DecisionRefused, match="acts as an agent"):
             kernel.attached(ana)
-        kernel = site.server.kernel("back")
-        assert kernel.whoami().principal.name == "recon"  # until the person says otherwise
-        kernel.attached(ana)
+        kernel = own_server.kernel("back")
+        assert kernel.whoami().principal.name == "recon"  # a restart alone changes nobody
+        with pytest.raises(DecisionRefused, match="acts as an agent"):
+            kernel.attached(ana)
+        kernel.logout()
+        kernel = own_server.kernel("back").attached(ana)
         assert kernel.whoami().principal.kind == "person"
 
 
 class TestTheSession:
-    def test_it_survives_a_restart_of_its_kernel(self, site, ana):
+    def test_it_survives_a_restart_of_its_kernel(self, site, own_server, ana):
         """*Restart and run all* asks nothing; the key before the restart opens nothing."""
-        earlier = site.server.kernel("again").attached(ana)
-        kernel = site.server.kernel("again")
+        earlier = own_server.kernel("again").attached(ana)
+        kernel = own_server.kernel("again")
         assert kernel.whoami().principal.name == "ana"
+        assert site.gateway.recorded("session.continued", session=kernel.whoami().session)
         kernel.connect("clinic").query("SELECT 1")
         with pytest.raises(Exception, match="not enrolled"):
             earlier.whoami()
+
+    def test_where_others_act_too_a_restart_ends_it(self, own_server, ana):
+        """Whose restart that was is only the server's word: the person confirms again."""
+        own_server.kernel("mine").attached(ana)
+        own_server.kernel("theirs").attached(ana, agent="recon")
+        with pytest.raises(NotAttached, match="somebody else, or an agent, acts too"):
+            own_server.kernel("mine").connections()
 
     def test_it_ends_with_its_kernel(self, site, ana):
         """A shut down kernel leaves no session behind for the next one of its id."""
