@@ -107,7 +107,8 @@ def table_view(table: Table, profile: Profile) -> TableView:
     columns = []
     for column in table.columns:
         if table.kind == "view":
-            tag, treatment, treated, enforced = "", "as its tables", column.type, "engine-treated"
+            tag, treated = "", column.type
+            treatment = enforced = "as its tables"
         else:
             policy = profile.policy(column.tag)
             tag, treatment = column.tag or "", str(policy.treatment)

@@ -78,7 +78,12 @@ def _list(path: Path, asked: argparse.Namespace) -> None:
     if asked.last is not None:
         bodies = deque(bodies, maxlen=asked.last)
     for body in bodies:
-        print(json.dumps(body, ensure_ascii=False) if asked.json else line(body))
+        print(_json(body) if asked.json else line(body))
+
+
+def _json(body: dict[str, Any], indent: int | None = None) -> str:
+    """For a program as it is; for a terminal without signs that it would obey."""
+    return json.dumps(body, ensure_ascii=sys.stdout.isatty(), indent=indent)
 
 
 def line(body: dict[str, Any]) -> str:
@@ -113,7 +118,7 @@ def _show(path: Path, record: str, keys: list[bytes]) -> int:
             except (KeyError, InvalidTag) as problem:
                 why = "no key of that id is here" if isinstance(problem, KeyError) else "altered"
                 print(f"the sealed statement does not open: {why}", file=sys.stderr)
-        print(json.dumps(body, ensure_ascii=False, indent=2))
+        print(_json(body, indent=2))
         return 0
     print(f"there is no record {record}", file=sys.stderr)
     return 1

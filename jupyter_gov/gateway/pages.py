@@ -97,6 +97,8 @@ class PageHandler(GovHandler):
 
     async def prepare(self) -> None:
         """Before anything is looked at: the right host, and for forms the right origin."""
+        if self.service.page_url.startswith("https:"):
+            self.set_header("Strict-Transport-Security", "max-age=31536000")
         reads = self.request.method in ("GET", "HEAD")
         if self.request.host != self.service.page_origin.partition("://")[2]:
             if not reads:
@@ -168,7 +170,9 @@ class PageHandler(GovHandler):
             return
         password = self.get_body_argument("password", "", strip=False)
         try:
-            await self.call(gateway.identities.prove, session.person.subject, password)
+            await self.call(
+                gateway.identities.prove, session.person.subject, password, again=True
+            )
         except errors.GovError as refusal:
             self.service.attempts.refused(
                 self.request, f"no fresh proof: {refusal.message}", self.request.path,
@@ -191,7 +195,10 @@ class FormHandler(PageHandler):
 
     async def get(self, *ids: str) -> None:
         """There is no page here: a person is led home, another site's try is recorded."""
-        if self.request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        headers = self.request.headers
+        site = headers.get("Sec-Fetch-Site", "none")
+        own = self.service.page_origin
+        if site not in ("none", "same-origin") or headers.get("Origin", own) != own:
             self._refuse("another site asked for a deciding route")
         self.redirect("/", status=303)
 
@@ -338,7 +345,8 @@ class AttachPage(PageHandler):
         try:
             request, kernel = await self.call(self._request, session, request_id)
             choice = self._choice()
-            await self.prove(session)
+            if choice.decision == "confirm":  # saying no takes no proof
+                await self.prove(session)
             made = await self.call(gateway.attach.decide, request, session.person, choice)
         except (errors.DecisionRefused, errors.BadRequest) as refusal:
             self.service.attempts.refused(
@@ -352,6 +360,8 @@ class AttachPage(PageHandler):
         decision = self.get_body_argument("decision", "")
         if decision not in ("confirm", "refuse"):
             raise errors.BadRequest("choose to confirm or to refuse")
+        if decision == "refuse":
+            return Choice(decision="refuse", purpose="", lasts=timedelta())
         own = self.get_body_argument("own_purpose", "").strip()
         listed = self.get_body_argument("purpose", "")
         purposes = self.service.gateway.policy.purposes
@@ -362,7 +372,7 @@ class AttachPage(PageHandler):
         if as_agent and not agent:
             raise errors.BadRequest("give the agent a name")
         return Choice(
-            decision="confirm" if decision == "confirm" else "refuse",
+            decision="confirm",
             purpose=own or purposes.get(listed, ""),
             agent=agent if as_agent else "",
             lasts=parse_duration(self.get_body_argument("for", "8h")),

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import threading
 from dataclasses import replace
 from datetime import datetime
 
-from jupyter_gov.errors import EnrolmentRefused, Next, Unauthenticated
+from jupyter_gov.errors import BadRequest, EnrolmentRefused, Next, Unauthenticated
 from jupyter_gov.identity.model import Kernel, Server
 from jupyter_gov.identity.ports import Clock, IdentityStore
 from jupyter_gov.wire import signing
@@ -23,6 +24,7 @@ from jupyter_gov.wire.messages import Enrol, OpenSlot, Slot
 
 _RESTART = Next("restart_kernel", magic="restart the kernel")
 _CLAIM_LENGTH = 300
+_KERNEL_ID = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 
 
 def fingerprint(secret: str) -> bytes:
@@ -60,14 +62,20 @@ class Enrolment:
         self._began = int(clock().timestamp())
 
     def open_slot(self, server: Server, asked: OpenSlot) -> Slot:
-        """A fresh slot for that kernel.  Keys of its earlier starts stop working now."""
+        """
+        A fresh slot for that kernel.  Keys of its earlier starts stop working now.
+
+        Raises BadRequest for what is no kernel's id.
+        """
+        if not _KERNEL_ID.fullmatch(asked.kernel_id):
+            raise BadRequest("a kernel id is 1 to 80 letters, digits, _ . or -")
         slot_id = "K-" + secrets.token_hex(8)
         secret = secrets.token_urlsafe(32)
         self._store.open_kernel(
             Kernel(
                 slot_id=slot_id,
                 server_id=server.server_id,
-                kernel_id=asked.kernel_id[:_CLAIM_LENGTH],
+                kernel_id=asked.kernel_id,
                 generation=self._store.last_generation(server.server_id, asked.kernel_id) + 1,
                 opened_at=self._clock(),
                 secret_hash=fingerprint(secret),

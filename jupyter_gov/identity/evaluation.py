@@ -54,7 +54,7 @@ class EvaluationIdentities:
         self._hashes: dict[str, str] = {}
         self._read_of = (0, 0)
         self._nobody = self._hasher.hash(secrets.token_hex(16))
-        self._failures: dict[str, deque[datetime]] = {}
+        self._failures: dict[tuple[str, bool], deque[datetime]] = {}
         self._lock = threading.Lock()
 
     def generate(self, renew: Iterable[str] = ()) -> dict[str, str]:
@@ -93,17 +93,21 @@ class EvaluationIdentities:
         known = self.identities.get(subject)
         return frozenset(known.groups) if known else frozenset()
 
-    def prove(self, subject: str, password: str) -> Principal:
+    def prove(self, subject: str, password: str, *, again: bool = False) -> Principal:
         """
         The person, if the password is theirs.
 
         Takes the same time for an unknown name.  Raises DecisionRefused, and Busy for a while
         after five failures on one name.
+
+        Args:
+            again: they have signed in before and prove it anew.  Counted by itself, so that a
+                stranger's guesses do not keep them from what they are about to confirm.
         """
         now = self._clock()
         key = subject if subject in self.identities else ""
         with self._lock:
-            failures = self._failures.setdefault(key, deque())
+            failures = self._failures.setdefault((key, again), deque())
             while failures and failures[0] <= now - WINDOW:
                 failures.popleft()
             if len(failures) >= FAILURES:

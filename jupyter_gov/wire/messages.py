@@ -184,7 +184,7 @@ class ColumnView:
     type: str
     treated_type: str
     enforcement: str
-    """``clear``, ``engine-treated`` or ``withheld``."""
+    """``clear``, ``engine-treated`` or ``withheld``; of a view's column ``as its tables``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
