@@ -102,8 +102,20 @@ class _Reader:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+    names = sorted(map(str, known))
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else "; none is there"
+
+
+def _named(where: str, value: Mapping[Any, Any], problems: list[str]) -> Iterator[tuple[str, Any]]:
+    """The entries whose names are texts; a Python mapping may have others."""
+    for name, given in value.items():
+        if isinstance(name, str) and name:
+            yield name, given
+        else:
+            problems.append(f"{where}[{name!r}]: write the name as a text")
 
 
 def check(settings: Settings) -> Checked:
@@ -118,7 +130,7 @@ def check(settings: Settings) -> Checked:
     groups = {group for identity in identities.values() for group in identity.groups}
     eligibilities: dict[str, Eligibility] = {}
     profiles: dict[str, Profile] = {}
-    for name, value in read["eligibilities"].items():
+    for name, value in _named(PATHS["eligibilities"], read["eligibilities"], problems):
         where = f'{PATHS["eligibilities"]}["{name}"]'
         eligibility = _eligibility(where, name, value, connections, problems)
         _check_who(where, eligibility, identities, groups, problems)
@@ -154,7 +166,8 @@ def _treatment(where: str, value: Any, domain: str, problems: list[str]) -> Colu
 def _treatments(value: Mapping[str, Any], problems: list[str]) -> dict[str, ColumnPolicy]:
     where = PATHS["treatments"]
     return {
-        tag: _treatment(f'{where}["{tag}"]', given, tag, problems) for tag, given in value.items()
+        tag: _treatment(f'{where}["{tag}"]', given, tag, problems)
+        for tag, given in _named(where, value, problems)
     }
 
 
@@ -166,7 +179,7 @@ def _tags(
 ) -> dict[str, dict[str, dict[str, str]]]:
     where = PATHS["tags"]
     tags: dict[str, dict[str, dict[str, str]]] = {}
-    for connection, tables in value.items():
+    for connection, tables in _named(where, value, problems):
         if connection not in connections:
             problems.append(
                 f'{where}["{connection}"]: there is no such connection'
@@ -175,13 +188,13 @@ def _tags(
         if not isinstance(tables, Mapping):
             problems.append(f'{where}["{connection}"]: write table = {{column = "tag"}}')
             continue
-        for table, columns in tables.items():
+        for table, columns in _named(f'{where}["{connection}"]', tables, problems):
             below = f'{where}["{connection}"]["{table}"]'
             if not isinstance(columns, Mapping):
                 problems.append(f'{below}: write column = "tag"')
                 continue
-            for column, tag in columns.items():
-                if tag not in by_tag:
+            for column, tag in _named(below, columns, problems):
+                if not isinstance(tag, str) or tag not in by_tag:
                     problems.append(
                         f'{below}["{column}"]: the tag {tag!r} has no treatment; add it to'
                         f" {PATHS['treatments']}{_near(str(tag), by_tag)}"
@@ -196,7 +209,7 @@ def _connections(
     problems: list[str],
 ) -> dict[str, ConnectionSpec]:
     made = {}
-    for name, given in value.items():
+    for name, given in _named(PATHS["connections"], value, problems):
         where = f'{PATHS["connections"]}["{name}"]'
         keys = ("url", "secret", "description", "timeout", "max_rows", "max_bytes")
         reader = _Reader(where, given, problems, keys)
@@ -222,7 +235,7 @@ def _check_url(reader: _Reader, url: str) -> None:
         return
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         reader.bad('["url"]', "is not a SQLAlchemy URL, such as sqlite:////path/clinic.db")
         return
     if parsed.password is not None or any(map(_SECRET.search, parsed.query)):
@@ -262,7 +275,7 @@ def _identities(
             ' c.GovGateway.address = "127.0.0.1"'
         )
     made = {}
-    for subject, given in value.items():
+    for subject, given in _named(where, value, problems):
         reader = _Reader(f'{where}["{subject}"]', given, problems, ("name", "groups"))
         if not subject.replace("-", "").replace(".", "").replace("_", "").isalnum():
             reader.bad("", "an identity is letters, digits, dots, - and _")
@@ -354,7 +367,7 @@ def _profile(
     problems: list[str],
 ) -> Profile:
     own = dict(by_tag)
-    for tag, given in eligibility.treatments.items():
+    for tag, given in _named(f'{where}["treatments"]', eligibility.treatments, problems):
         if tag not in by_tag:
             problems.append(
                 f'{where}["treatments"]["{tag}"]: there is no such tag{_near(str(tag), by_tag)}'
@@ -377,7 +390,7 @@ def _profile(
 
 
 def _purposes(value: Mapping[str, Any], problems: list[str]) -> dict[str, str]:
-    for name, text in value.items():
+    for name, text in _named(PATHS["purposes"], value, problems):
         if not isinstance(text, str) or not text.strip():
             problems.append(f'{PATHS["purposes"]}["{name}"]: write what it means')
     return {name: str(text) for name, text in value.items()}

@@ -64,7 +64,7 @@ def mapping_of(settings: Settings, name: str, problems: list[str]) -> Mapping[st
             return tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             problems.append(f"{where}: {path} cannot be read ({error.strerror}); check the path")
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:  # not TOML, not UTF-8, or no path at all
             problems.append(f"{where}: {path} is not TOML ({error})")
         return {}
     if not isinstance(source, Mapping):

@@ -58,3 +58,5 @@ def _read_private(path: Path, *, others: int = 0o077) -> str:
             return handle.read().rstrip("\n")
     except OSError as error:
         raise DatabaseUnavailable(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:  # its message would hold bytes of the secret
+        raise DatabaseUnavailable(f"{path} is not a text file (UTF-8)") from None
