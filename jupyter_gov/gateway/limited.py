@@ -8,8 +8,8 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 
-MAX_BODY = 1024 * 1024
-"""Bytes: a statement and its parameters are less, and a page's form much less."""
+from jupyter_gov.wire.messages import MAX_BODY
+
 LIMITS: dict[str, Any] = {
     "max_body_size": MAX_BODY,
     "max_buffer_size": 2 * MAX_BODY,

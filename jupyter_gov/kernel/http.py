@@ -10,9 +10,9 @@ import urllib3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from jupyter_gov.errors import GatewayUnreachable, GovError, Unavailable
+from jupyter_gov.errors import BadRequest, GatewayUnreachable, GovError, Unavailable
 from jupyter_gov.wire import signing
-from jupyter_gov.wire.messages import API, decode, decode_error
+from jupyter_gov.wire.messages import API, MAX_BODY, decode, decode_error
 
 T = TypeVar("T")
 _CONNECT_SECONDS = 5.0
@@ -41,8 +41,13 @@ class GatewayHttp:
         """
         Send a request; the answer's body is still to be read.
 
-        Raises GatewayUnreachable, and the gateway's own error for any status but success.
+        Raises BadRequest, GatewayUnreachable, and the gateway's own error for other statuses.
         """
+        if len(body) > MAX_BODY:
+            raise BadRequest(
+                f"a request has at most {MAX_BODY:,} bytes; this one has {len(body):,}",
+                hint="Parameters are for conditions, not for uploading data.",
+            )
         url = f"{self.url}{API}{path}"
         headers = signing.sign(self._key, self._key_id, method, url, body, now=time.time())
         headers["Content-Type"] = "application/json"
@@ -79,7 +84,8 @@ def _error(body: bytes, status: int) -> GovError:
         data: Any = json.loads(body)
         return decode_error(data["error"])
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Unavailable(f"the gateway answered with status {status} and no reason")
+        text = f"the gateway answered with status {status} and no reason"
+        return BadRequest(text) if 400 <= status < 500 else Unavailable(text)
 
 
 def _unreachable(problem: Exception) -> GatewayUnreachable:

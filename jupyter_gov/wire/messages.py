@@ -24,6 +24,8 @@ Bind = None | bool | int | float | str | bytes | dt.date | dt.datetime | dt.time
 """The values a statement's parameters may take."""
 
 API = "/api/v1"
+MAX_BODY = 1024 * 1024
+"""Bytes of a request: a statement and its parameters are less."""
 TRAILER = b"gov"
 """Arrow metadata key of the last, empty batch: the outcome.  No trailer: the query failed."""
 MIXED = b"gov.mixed"
