@@ -30,6 +30,7 @@ KINDS: Mapping[str, str] = {
     "kernel.enrolment_refused": "an enrolment secret was unknown, revoked or used before",
     "kernel.revoked": "a kernel was shut down and its key revoked",
     "request.refused": "a signed request was not believed: signature, timestamp or replay",
+    "password.renewed": "evaluation identities got new passwords, which signs them out",
     "signin.succeeded": "a person proved who they are on the gateway's page",
     "signin.failed": "a sign-in failed",
     "decision.refused": "a deciding request was refused: origin, session, proof or rule",

@@ -17,7 +17,8 @@ from urllib.parse import quote
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from jupyter_gov.audit.events import Actor, Event
+from jupyter_gov.audit.events import NOBODY, Actor, Event
+from jupyter_gov.bootstrap.check import Checked
 from jupyter_gov.bootstrap.check import check as check_settings
 from jupyter_gov.bootstrap.compose import (
     check_databases,
@@ -27,6 +28,7 @@ from jupyter_gov.bootstrap.compose import (
     protected_files,
 )
 from jupyter_gov.bootstrap.notes import notes
+from jupyter_gov.bootstrap.settings import Settings
 from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.gateway.config import GatewayConfig, state_dir_of
 from jupyter_gov.gateway.isolation import exposed, own, own_code
@@ -117,22 +119,23 @@ def enroll(files: list[Path], name: str, owner: str, url: str, out: Path) -> int
     }
     with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(credential, file)
-    open_keys(settings.state_dir)  # before there is a log, so that a first start finds them
-    log = open_log(settings.state_dir, own(protected_files(settings, checked)))
-    log.append(
-        Event(
-            kind="server.enrolled",
-            at=ForwardClock()(),
-            actor=Actor(server=server.server_id),
-            says={"name": name, "owner": owner},
-        )
-    )
-    log.close()
+    who = Actor(server=server.server_id)
+    _record(settings, checked, "server.enrolled", {"name": name, "owner": owner}, who)
     with contextlib.closing(open_store(settings.state_dir)) as store:
         store.add_server(server)
     print(f"enrolled {server.server_id}; give {out} to the notebook server's user (mode 0600) and")
     print(f'set c.GovServer.credential_file = "{out}" in its jupyter_server_config.py')
     return 0
+
+
+def _record(
+    settings: Settings, checked: Checked, kind: str, says: dict[str, Any], who: Actor = NOBODY
+) -> None:
+    """Into the log, beside a gateway that may be serving.  Raises AuditUnavailable."""
+    open_keys(settings.state_dir)  # before there is a log, so that a first start finds them
+    log = open_log(settings.state_dir, own(protected_files(settings, checked)))
+    with contextlib.closing(log):
+        log.append(Event(kind=kind, at=ForwardClock()(), actor=who, says=says))
 
 
 def passwd(files: list[Path], names: list[str]) -> int:
@@ -144,7 +147,8 @@ def passwd(files: list[Path], names: list[str]) -> int:
     identities = EvaluationIdentities(
         checked.identities, settings.state_dir / "evaluation.json", ForwardClock()
     )
-    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, password in identities.generate(renew=names or list(checked.identities)).items():
+    renew = sorted(names or checked.identities)
+    _record(settings, checked, "password.renewed", {"names": renew})
+    for name, password in identities.generate(renew=renew).items():
         print(f"{name}\t{password}")
     return 0

@@ -47,6 +47,8 @@ class WebSession:
 
     person: Principal
     signed_in: datetime
+    secret: str
+    """Version of the password they signed in with: another one signs them out."""
     proof_at: datetime | None
     """When they last proved who they are, if no confirmation has used it up."""
     claimed: set[str] = field(default_factory=set)
@@ -59,12 +61,14 @@ class WebSessions:
     def __init__(self) -> None:
         self._sessions: dict[str, WebSession] = {}
 
-    def open(self, person: Principal, now: datetime) -> str:
+    def open(self, person: Principal, now: datetime, secret: str) -> str:
         value = secrets.token_urlsafe(32)
         self._sessions = {
             key: s for key, s in self._sessions.items() if now < s.signed_in + WEB_SESSION
         }
-        self._sessions[value] = WebSession(person=person, signed_in=now, proof_at=now)
+        self._sessions[value] = WebSession(
+            person=person, signed_in=now, secret=secret, proof_at=now
+        )
         return value
 
     def find(self, value: str, now: datetime) -> WebSession | None:
@@ -131,7 +135,7 @@ class PageHandler(GovHandler):
         found = self.web.find(self.get_cookie(COOKIE, "") or "", gateway.clock())
         if found is None or found.person.subject not in gateway.identities.identities:
             return None  # also for someone whom a changed configuration no longer knows
-        return found
+        return found if found.secret == gateway.identities.version(found.person.subject) else None
 
     def signed_in(self) -> WebSession:
         """Raises DecisionRefused, recorded, for a form without a person behind it."""
@@ -170,9 +174,7 @@ class PageHandler(GovHandler):
             return
         password = self.get_body_argument("password", "", strip=False)
         try:
-            await self.call(
-                gateway.identities.prove, session.person.subject, password, again=True
-            )
+            await self.call(gateway.identities.prove, session.person.subject, password, again=True)
         except errors.GovError as refusal:
             self.service.attempts.refused(
                 self.request, f"no fresh proof: {refusal.message}", self.request.path,
@@ -273,7 +275,8 @@ class SignInPage(FormHandler):
             ),
         )
         self.web.close(self.get_cookie(COOKIE, "") or "")
-        self.set_session(self.web.open(person, gateway.clock()))
+        secret = gateway.identities.version(person.subject)
+        self.set_session(self.web.open(person, gateway.clock(), secret))
         self.redirect("/", status=303)
 
 

@@ -7,6 +7,7 @@ anything but loopback, and every record says ``evaluation``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -92,6 +93,11 @@ class EvaluationIdentities:
         """Groups of a person; empty for one who is not, or no longer, in the config."""
         known = self.identities.get(subject)
         return frozenset(known.groups) if known else frozenset()
+
+    def version(self, subject: str) -> str:
+        """What stays the same until that person is given another password."""
+        self._read()
+        return hashlib.sha256(self._hashes.get(subject, "").encode()).hexdigest()
 
     def prove(self, subject: str, password: str, *, again: bool = False) -> Principal:
         """
