@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
 
 from jupyter_gov.errors import (
     Denied,
@@ -149,7 +151,9 @@ class Connection:
         return pd.DataFrame(rows, columns=["table", "kind", "columns", "treated"])
 
     def _tables(self) -> tuple[m.TableView, ...]:
-        return self._http().call("GET", f"/connections/{self.name}/tables", m.Listing).tables
+        return (
+            self._http().call("GET", f"/connections/{_in_path(self.name)}/tables", m.Listing).tables
+        )
 
     def describe(self, table: str) -> pd.DataFrame:
         """A table's columns: tag, treatment, type before and after, and what enforces it."""
@@ -160,14 +164,14 @@ class Connection:
         if match is None:
             raise UnknownName(
                 f"the grant has no table {table}",
-                near=tuple(t.name for t in found)[:5],
+                near=_near(table, [t.name for t in found]),
                 next=Next("narrow", magic=f"%gov tables {self.name}", call="con.tables()"),
             )
         return pd.DataFrame([asdict(column) for column in match.columns])
 
     def budget(self) -> m.Budget:
         """What is left: seconds, statements and rows of the grant the next statement would use."""
-        return self._http().call("GET", f"/connections/{self.name}/budget", m.Budget)
+        return self._http().call("GET", f"/connections/{_in_path(self.name)}/budget", m.Budget)
 
     async def aquery(
         self,
@@ -302,7 +306,18 @@ class Client:
 
     def give_back(self, grant: str) -> m.GrantView:
         """End one of this session's grants before its time."""
-        return self._http().call("DELETE", f"/grants/{grant}", m.GrantView)
+        return self._http().call("DELETE", f"/grants/{_in_path(grant)}", m.GrantView)
+
+
+def _in_path(name: str) -> str:
+    """A name as one segment of a path: what is signed must be what is sent."""
+    return quote(name, safe="")
+
+
+def _near(name: str, known: list[str]) -> tuple[str, ...]:
+    by_plain = {own.lower(): own for own in known}
+    close = difflib.get_close_matches(name.lower(), by_plain, n=3)
+    return tuple(by_plain[plain] for plain in close)
 
 
 def _new_id() -> str:

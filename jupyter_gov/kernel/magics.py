@@ -26,10 +26,10 @@ GOV_USAGE = """\
 %gov request CONNECTION [--for 30m] [--as ELIGIBILITY] [--note TEXT]
 %gov tables CONNECTION [TABLE]         tables; or columns with tags, treatments and types"""
 
-_ASSIGN = re.compile(r"\s*([A-Za-z_]\w*)\s*<<\s*(.*)", re.DOTALL)
+_ASSIGN = re.compile(r"\s*([^\W\d]\w*)\s*<<\s*(.*)", re.DOTALL)
 _SQL_PARTS = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/"
-    r"|::|:([A-Za-z_]\w*)",
+    r"|::|:([^\W\d]\w*)",
     re.DOTALL,
 )
 
@@ -111,7 +111,10 @@ class GovMagics(Magics):
     @line_magic
     def gov(self, line: str) -> Any:
         """Sign in, ask for grants, and see what you hold.  `%gov` alone lists the commands."""
-        words = shlex.split(line)
+        try:
+            words = shlex.split(line)
+        except ValueError as error:  # a quotation that does not end
+            raise UsageError(f"{error}\n{GOV_USAGE}") from None
         if not words:
             print(GOV_USAGE)
             return None

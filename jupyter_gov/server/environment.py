@@ -17,8 +17,8 @@ ALWAYS = frozenset(
 """Scrubbed even if an admin lists them: they open the notebook server or a database."""
 
 LOOKS_SECRET = re.compile(
-    r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|PRIVATE|AUTH|(?:^|_)PAT$|(?:^|_)PWD$|KEY$|_KEY_"
-    r"|DSN$|DATABASE_UR[IL]|_URI$|CONNECTION_?STR",
+    r"TOKEN|SECRET|PASSW|PASSPHRASE|PASS$|CREDENTIAL|PRIVATE|COOKIE|AUTH|(?:^|_)PAT$|(?:^|_)PWD$"
+    r"|KEY$|_KEY_|DSN$|DATABASE_UR[IL]|_URI$|CONNECTION_?STR",
     re.IGNORECASE,
 )
 _NAMES_PLACES = frozenset({"PWD", "OLDPWD"})

@@ -26,6 +26,7 @@ class TestWhatGoes:
             "GITHUB_TOKEN", "GITHUB_PAT", "AWS_SECRET_ACCESS_KEY", "STRIPE_KEY", "FERNET_KEY",
             "MYSQL_PWD", "DB_PASSWORD", "PGPASSWORD", "SENTRY_DSN", "MONGO_URI", "BASIC_AUTH",
             "ssh_private_key_file", "AZURE_CONNECTION_STRING", "OPENAI_API_KEY", "CLIENT_SECRET",
+            "DB_PASS", "SMTP_PASS", "SESSION_COOKIE",
         ],
     )  # fmt: skip
     def test_a_name_that_looks_secret(self, name):
