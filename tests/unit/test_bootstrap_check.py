@@ -190,7 +190,7 @@ anything = st.recursive(
 
 
 class TestAnyConfiguration:
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(
         st.fixed_dictionaries(
             {name: anything | st.dictionaries(keys, anything, max_size=3) for name in GOOD}

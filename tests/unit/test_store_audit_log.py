@@ -51,19 +51,19 @@ def in_time(work: Callable[[], Any]) -> Any:
 
 
 class TestAppending:
-    def test_a_record_is_there_when_append_returns(self, log, tmp_path):
+    def test_a_record_is_there_when_append_returns(self, log):
         """For any other reader of the file, with its canonical bytes and their hash."""
         written = event("intent", says={"sql": "SELECT ?"}, actor=Actor(principal="evaluation|ana"))
         assert log.append(written) == written.record
-        with closing(sqlite3.connect(tmp_path / "log.sqlite")) as other:
+        with closing(sqlite3.connect(log.path)) as other:
             rows = other.execute("SELECT seq, record, kind, body, leaf FROM leaf").fetchall()
         body = canonical(written)
         assert rows == [(0, written.record, "intent", body, leaf_hash(body))]
         assert read_event(body) == written
 
-    def test_only_its_owner_may_read_the_file(self, log, tmp_path):
+    def test_only_its_owner_may_read_the_file(self, log):
         """Mode 0600, the reserve included."""
-        modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("log.*")}
+        modes = {stat.S_IMODE(path.stat().st_mode) for path in log.path.parent.glob("log.*")}
         assert modes == {0o600}
 
     def test_from_many_threads_there_is_no_gap(self, log):
@@ -95,10 +95,10 @@ class TestAppending:
             assert [leaf.seq for leaf in all_of(log)] == list(range(count))
             log.close()
 
-    def test_nothing_is_changed_or_removed_by_accident(self, log, tmp_path):
+    def test_nothing_is_changed_or_removed_by_accident(self, log):
         """Triggers hold whoever opens the file with good intentions."""
         log.append(event())
-        with closing(sqlite3.connect(tmp_path / "log.sqlite")) as other:
+        with closing(sqlite3.connect(log.path)) as other:
             for sql in ("UPDATE leaf SET kind = 'intent'", "DELETE FROM leaf"):
                 with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                     other.execute(sql)
@@ -204,10 +204,10 @@ class TestAWriterThatFails:
         assert len(all_of(log)) == 1
         in_time(log.close)
 
-    def test_a_log_that_was_damaged_while_it_runs(self, log, tmp_path):
+    def test_a_log_that_was_damaged_while_it_runs(self, log):
         """Appends fail closed, and work again once it is whole."""
         log.append(event())
-        with closing(sqlite3.connect(tmp_path / "log.sqlite")) as other:
+        with closing(sqlite3.connect(log.path)) as other:
             other.execute("ALTER TABLE leaf RENAME TO away")
             for _ in range(2):
                 with pytest.raises(AuditUnavailable):
@@ -289,7 +289,7 @@ def test_a_copy_without_the_gateway_is_read(log, tmp_path: Path):
     log.append(event())
     log.close()
     copy = tmp_path / "copy.sqlite"
-    copy.write_bytes((tmp_path / "log.sqlite").read_bytes())
+    copy.write_bytes(log.path.read_bytes())
     again = SqliteAuditLog(copy)
     assert len(all_of(again)) == 1
     again.close()
