@@ -6,7 +6,7 @@ Scopes never combine: a statement that needs two grants is refused, whatever the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +18,12 @@ from jupyter_gov.errors import (
     Next,
     NoGrant,
     OutOfScope,
+    Position,
 )
+from jupyter_gov.sql.names import near_matches
+
+_SHOWN = 12
+"""So many tables a hint names; the rest are listed by `%gov tables`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +35,8 @@ class Need:
     action: Action
     named: str = ""
     """The grant the user named; empty: choose."""
+    place_of: Callable[[str], Position | None] = lambda table: None
+    """Where a table stands in the user's own statement."""
 
 
 def ask_again(connection: str) -> Next:
@@ -96,11 +103,10 @@ def choose(
         )
     openable = list(openable)
     if openable:
-        allowed = sorted({table for e in openable for table in e.tables})
-        raise OutOfScope(
-            _outside(need, allowed),
+        raise _outside(
+            need,
+            {table for e in openable for table in e.tables},
             hint="No single eligibility of yours covers all of it; scopes are never combined.",
-            next=Next("narrow"),
         )
     raise no_grant(need.connection)
 
@@ -143,11 +149,23 @@ def _named(need: Need, held: list[Grant], *, at: datetime) -> Grant:
     return grant
 
 
-def _outside(need: Need, allowed: list[str]) -> str:
-    outside = sorted(need.tables - set(allowed))
-    if outside:
-        return f"{', '.join(outside)} is not among the tables you may {need.action}"
-    return f"no one grant covers {', '.join(sorted(need.tables))} for {need.action}"
+def _outside(need: Need, allowed: Set[str], *, hint: str) -> OutOfScope:
+    outside = sorted(need.tables - allowed)
+    if not outside:
+        text = f"no one grant covers {', '.join(sorted(need.tables))} for {need.action}"
+    else:
+        text = f"{', '.join(outside)} is not among the tables you may {need.action}"
+    return OutOfScope(
+        text,
+        hint=hint,
+        next=Next(
+            "narrow",
+            magic=f"%gov tables {need.connection}",
+            call=f'gov.connect("{need.connection}").tables()',
+        ),
+        position=need.place_of(outside[0]) if outside else None,
+        near=near_matches(outside[0], allowed) if outside else (),
+    )
 
 
 def _scope(need: Need, active: list[Grant]) -> OutOfScope:
@@ -156,12 +174,10 @@ def _scope(need: Need, active: list[Grant]) -> OutOfScope:
             f"your grant on {need.connection} does not cover the action {need.action}",
             next=Next("ask_admin"),
         )
-    allowed = sorted({table for grant in active for table in grant.tables})
-    return OutOfScope(
-        _outside(need, allowed),
-        hint=f"Your grants cover: {', '.join(allowed)}. One statement runs under one grant.",
-        next=Next("narrow", magic=f"%gov tables {need.connection}"),
-    )
+    allowed = {table for grant in active for table in grant.tables}
+    shown = ", ".join(sorted(allowed)[:_SHOWN]) + (", …" if len(allowed) > _SHOWN else "")
+    hint = f"Your grants cover: {shown}. One statement runs under one grant."
+    return _outside(need, allowed, hint=hint)
 
 
 def budget_spent(grant: Grant) -> BudgetSpent:

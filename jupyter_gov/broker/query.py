@@ -45,6 +45,7 @@ from jupyter_gov.errors import (
 from jupyter_gov.identity.ports import Clock
 from jupyter_gov.masking.treatments import Seals
 from jupyter_gov.sql import gate
+from jupyter_gov.sql.names import place_of
 from jupyter_gov.wire.messages import Bind, Query, decode, decode_bind
 
 _log = logging.getLogger(__name__)
@@ -258,6 +259,7 @@ def _need(query: Query, statement: gate.Statement, engine: Engine) -> Need:
         tables=frozenset(catalog.resolve(name) or name for name in statement.relations),
         action=Action(statement.action),
         named=query.grant,
+        place_of=lambda table: place_of(table, query.sql, engine.dialect),
     )
 
 
