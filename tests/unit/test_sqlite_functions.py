@@ -17,6 +17,7 @@ VALUES = [
     "-0.1", "1e-7", "123456789.125", "9e999", "x'6162'", "x'62'", "x''", "'a' || char(0) || 'b'",
     "char(0)", "'  a '", "' '", "'ab'", "9223372036854775807", "'😀a😀'",
 ]  # fmt: skip
+NOTHING = ("''", "char(0)", "x''")
 
 
 @pytest.fixture
@@ -46,6 +47,8 @@ class TestSameResults:
         """What is replaced, by what, and when nothing is."""
         third = ["'-'", "''", "1.5", "NULL", "x'63'"]
         for parts in itertools.product(VALUES, VALUES, third):
+            if parts[1] in NOTHING and parts[0][0] in "-0123456789":
+                continue  # a number stays one, or becomes a text: SQLite changed its mind
             call = f"replace({', '.join(parts)})"
             sql = f"SELECT {call}, typeof({call})"
             assert ours.execute(sql).fetchone() == theirs.execute(sql).fetchone(), sql
