@@ -62,6 +62,7 @@ _SAYS = {
     "mismatched_cells": "Cells withheld because they did not have their treatment's shape. Above"
     " 0, the wall had a hole: report it.",
     "name": "Name given at enrolment, or at sign-in if it is a known one.",
+    "names": "Evaluation identities that got new passwords.",
     "note": "The note of the request, in the clear.",
     "notes": "What an administrator should know of the configuration.",
     "origin": "The browser's `Origin`.",

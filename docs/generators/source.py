@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jupyter_gov.audit.events import KINDS
+
 PACKAGE = Path(__file__).parents[2] / "jupyter_gov"
 
 
@@ -64,26 +66,31 @@ def event_keys() -> dict[str, set[str]]:
     """Kind of event → the keys of its `says`, wherever the package makes one."""
     found: dict[str, set[str]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
-        for function, call in _event_calls(_tree(path)):
-            words = {word.arg: word.value for word in call.keywords}
-            for kind in _texts(words["kind"], function):
-                says = _dictionary(words.get("says"), function)
-                found.setdefault(kind, set()).update(_keys(says, _tree(path)))
+        for function, kind, says in _event_calls(_tree(path)):
+            keys = _keys(_dictionary(says, function), _tree(path))
+            for each in _texts(kind, function):
+                found.setdefault(each, set()).update(keys)
     return found
 
 
-def _event_calls(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.Call]]:
+def _event_calls(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.expr, ast.expr | None]]:
+    """The function, the kind, and what is said, wherever an event is made or asked for."""
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         for node in ast.walk(function):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id == "Event"
-                and isinstance(_word(node, "kind"), ast.Constant | ast.Name)
-            ):
-                yield function, node
+            if not isinstance(node, ast.Call):
+                continue
+            kind = _word(node, "kind")
+            if isinstance(node.func, ast.Name) and node.func.id == "Event":
+                if isinstance(kind, ast.Constant | ast.Name):
+                    yield function, kind, _word(node, "says")
+                continue
+            # A helper that is handed the kind and what to say.
+            kinds = [a for a in node.args if isinstance(a, ast.Constant) and a.value in KINDS]
+            said = [a for a in node.args if isinstance(a, ast.Dict)]
+            if kinds and said:
+                yield function, kinds[0], said[0]
 
 
 def _word(call: ast.Call, name: str) -> ast.expr | None:

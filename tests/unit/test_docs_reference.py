@@ -29,8 +29,16 @@ MESSAGES = [
     if dataclasses.is_dataclass(cls) and cls.__module__ == m.__name__
 ]
 BINDS = st.dictionaries(
-    st.text(min_size=1, max_size=5),
-    st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.dates(),
+    st.text("abc", min_size=1),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]))
+    | st.binary()
+    | st.dates()
+    | st.datetimes()
+    | st.decimals(allow_nan=False, allow_infinity=False),
     max_size=3,
 ).map(lambda values: {name: m.encode_bind(name, value) for name, value in values.items()})
 TRAILER_ERROR = st.none() | st.sampled_from(
