@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
 from jupyter_gov.errors import GovError, GrantOver, NoGrant, NotAttached
 from tests.conftest import demo_config, populate
 from tests.support.gateway import running
+from tests.support.load import Load
 from tests.support.streams import Stream
 
 MANY = "SELECT a.zip, printf('%400s', a.patient_id) AS wide FROM patients a, patients b LIMIT 60000"
@@ -227,3 +229,17 @@ class TestWhatIsGone:
         with pytest.raises(NotAttached, match="no longer knows its person"):
             kernel.connections()
         assert own.people["rui"].send("POST", "/attach", {"code": "x"}).status == 403
+
+
+class TestUnderLoad:
+    def test_statements_go_on_while_it_is_exchanged(self, own, put):
+        """Ten changes of the connection itself, whose engine is made anew: no answer is lost."""
+        with Load([own.analyst() for _ in range(3)]) as load:
+            for number in range(10):
+                put(f"c.GovConnections.connections['clinic']['description'] = 'the {number}th'")
+                time.sleep(0.1)
+        assert len(load.completed) >= 10
+        results = {own.gateway.outcome(record)["says"]["result"] for record in load.completed}
+        assert results == {"completed"}
+        told = [own.gateway.recorded("outcome", of=record) for record in load.told]
+        assert {r[0]["says"]["result"] for r in told if r} <= {"completed", "unknown_name"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
 import psutil
 import pytest
 
+from jupyter_gov.errors import GovError
 from tests.conftest import populate
 from tests.support.gateway import running
 from tests.support.streams import ENDLESS, Stream, numbers
@@ -145,6 +147,22 @@ def latencies(site, count: int = 40) -> tuple[float, float]:
 def alone(site):
     """How long it takes when nothing else runs."""
     return latencies(site)
+
+
+class TestManyStatements:
+    @pytest.mark.parametrize("count", [300, pytest.param(20_000, marks=pytest.mark.soak)])
+    def test_nothing_of_them_stays(self, site, analyst, growth, count):
+        """One after another, of every kind: memory and open files are as before."""
+        process = psutil.Process(site.gateway.process.pid)
+        con = analyst.connect("clinic")
+        kinds = ["SELECT 1", "SELECT mrn, zip FROM patients", "SELECT nmae FROM patients", "SELEC"]
+        files = process.num_fds()
+        with growth:
+            for number in range(count):
+                with contextlib.suppress(GovError):
+                    con.query(kinds[number % len(kinds)])
+        assert growth.bytes < FLAT / 2
+        assert process.num_fds() <= files + 10
 
 
 class TestNeighbours:

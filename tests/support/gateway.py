@@ -52,16 +52,17 @@ class GatewayProcess:
     """The interpreter, after whatever changes the user."""
     env: dict[str, str] = field(default_factory=dict)
     cwd: Path = ROOT
+    scheme: str = "http"
     process: subprocess.Popen[bytes] | None = None
     log: Path | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @property
     def page_url(self) -> str:
-        return f"http://gov.localhost:{self.port}/"
+        return f"{self.scheme}://gov.localhost:{self.port}/"
 
     def command(self, *arguments: str) -> list[str]:
         name, *rest = arguments
