@@ -90,6 +90,27 @@ class TestPace:
         steady.now += 5
         assert asked(slow, "K-1", 5) == 1
 
+    def test_a_large_request_costs_more(self, limits):
+        """Six of five, and then there is none left; one that costs more than all takes all."""
+        for _ in range(6):
+            limits.pace("K-1", 5)
+        with pytest.raises(Busy):
+            limits.pace("K-1")
+        limits.pace("K-2", 1000)
+        with pytest.raises(Busy):
+            limits.pace("K-2")
+
+    def test_a_claim_takes_nothing(self, limits, steady):
+        """Whoever cannot sign with a key must not use up its rate."""
+        for _ in range(100):
+            limits.room("K-1")
+        assert asked(limits, "K-1", 100) == 30
+        with pytest.raises(Busy):
+            limits.room("K-1")
+        steady.now += 0.1
+        limits.room("K-1")
+        assert asked(limits, "K-1", 1) == 1
+
     def test_the_rate_is_told(self, limits):
         """So that a loop can be written to keep to it."""
         asked(limits, "K-1", 30)

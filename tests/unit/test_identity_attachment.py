@@ -292,6 +292,17 @@ class TestBecomingAnAgentAndBack:
         with pytest.raises(DecisionRefused, match="memory"):
             confirmed(attachment, store)
 
+    def test_somebody_else_takes_a_restart_too(self, attachment, store, clock):
+        """What is in the kernel's memory is the first one's, agent or not."""
+        confirmed(attachment, store)
+        clock.forward(minutes=1)
+        for chosen in ({}, {"agent": "recon"}):
+            with pytest.raises(DecisionRefused, match="its memory is theirs"):
+                confirmed(attachment, store, RUI, **chosen)
+        again = kernel(slot_id="K-2", generation=2)
+        store.open_kernel(again)
+        assert confirmed(attachment, store, RUI, of=again).principal == RUI
+
     def test_from_one_agent_to_another_takes_none(self, attachment, store, clock):
         """Neither may do more for it."""
         confirmed(attachment, store, agent="recon")
