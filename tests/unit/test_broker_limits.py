@@ -107,7 +107,7 @@ class TestPace:
         assert asked(limits, "K-1", 100) == 30
         with pytest.raises(Busy):
             limits.room("K-1")
-        steady.now += 0.1
+        steady.now += 0.15
         limits.room("K-1")
         assert asked(limits, "K-1", 1) == 1
 
