@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
-from itertools import count
 
 import pytest
 import urllib3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from jupyter_gov.errors import BadRequest
-from jupyter_gov.wire.messages import MAX_BODY, Enrol, encode
+from jupyter_gov.wire.messages import MAX_BODY
 from tests.conftest import populate
 from tests.support.gateway import ROOT, running
 from tests.support.signed import Hand
@@ -205,61 +203,6 @@ class TestWhoMayWhat:
     def test_a_slot_has_a_plain_id(self, server_hand, kernel_id):
         """It stands in addresses and records."""
         answer = server_hand.send("POST", "/slots", json.dumps({"kernel_id": kernel_id}).encode())
-        assert answer.refusal == MALFORMED_REQUEST
-
-
-class TestEnrolling:
-    names = count()
-
-    @pytest.fixture
-    def slot(self, site):
-        """A slot nobody enrolled in yet: id, secret, and a fresh key's hand."""
-        slot_id, secret = site.server.open_slot(f"enrols-{next(self.names)}")
-        return slot_id, secret, Hand(site.gateway.url, Ed25519PrivateKey.generate(), slot_id)
-
-    def body(self, hand: Hand, slot_id: str, secret: str) -> bytes:
-        public = base64.b64encode(hand.key.public_key().public_bytes_raw()).decode()
-        return encode(Enrol(slot_id=slot_id, secret=secret, public_key=public))
-
-    def test_once(self, site, slot, refused):
-        """The second time is refused, recorded, and shown to the kernel's person."""
-        slot_id, secret, hand = slot
-        assert hand.send("POST", "/enrol", self.body(hand, slot_id, secret)).status == 200
-        thief = Hand(hand.url, Ed25519PrivateKey.generate(), slot_id)
-        answer = thief.send("POST", "/enrol", self.body(thief, slot_id, secret))
-        assert answer.refusal == (401, "enrolment_refused")
-        assert refused("kernel.enrolment_refused", kernel=slot_id)
-        notices = json.loads(hand.send("GET", "/session").body)["notices"]
-        assert "tried 1 time(s) to use this kernel's enrolment secret again" in notices[0]
-        assert thief.send("GET", "/session").refusal == UNBELIEVED
-
-    def test_in_a_slot_nobody_opened(self, slot):
-        """An id that was made up."""
-        _, secret, hand = slot
-        hand.key_id = "K-0000000000000000"
-        answer = hand.send("POST", "/enrol", self.body(hand, hand.key_id, secret))
-        assert answer.refusal == (401, "enrolment_refused")
-
-    def test_with_another_secret(self, slot):
-        """Guessing uses nothing up: the right secret still opens the slot."""
-        slot_id, secret, hand = slot
-        answer = hand.send("POST", "/enrol", self.body(hand, slot_id, "x" * len(secret)))
-        assert answer.refusal == (401, "enrolment_refused")
-        assert hand.send("POST", "/enrol", self.body(hand, slot_id, secret)).status == 200
-
-    def test_with_a_key_one_does_not_hold(self, slot):
-        """The request is signed with the key it registers, or not believed."""
-        slot_id, secret, hand = slot
-        body = self.body(hand, slot_id, secret)
-        thief = Hand(hand.url, Ed25519PrivateKey.generate(), slot_id)
-        assert thief.send("POST", "/enrol", body).refusal == UNBELIEVED
-
-    def test_in_another_slots_name(self, site, slot):
-        """The signature and the body must mean the same slot."""
-        slot_id, secret, hand = slot
-        other, _ = site.server.open_slot(f"enrols-{next(self.names)}")
-        hand.key_id = other
-        answer = hand.send("POST", "/enrol", self.body(hand, slot_id, secret))
         assert answer.refusal == MALFORMED_REQUEST
 
 
