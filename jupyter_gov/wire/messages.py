@@ -31,6 +31,8 @@ TRAILER = b"gov"
 MIXED = b"gov.mixed"
 """Arrow field metadata: the cells are JSON, since the engine returned several types."""
 
+_MAX_BITS = 4096
+"""Of a whole number: how many fit in a column is the database's to say; no reader takes more."""
 _NO_TEXT = "a text holds half of a surrogate pair, which is not Unicode"
 
 T = TypeVar("T")
@@ -377,10 +379,9 @@ def encode_bind(name: str, value: object) -> Any:
         return None
     for kind in (bool, int, float):
         if isinstance(value, kind):
-            if kind is int and not -(2**63) <= value < 2**63:
+            if kind is int and value.bit_length() > _MAX_BITS:
                 raise errors.BindMissing(
-                    f"the value of :{name} is a whole number of more than 64 bits",
-                    hint="Bind it as a Decimal or a str.",
+                    f"the value of :{name} is a whole number of more than {_MAX_BITS} bits"
                 )
             return kind(value)
     if isinstance(value, str):
