@@ -278,7 +278,7 @@ class Guard:
             return True
         # A name of the file is taken by an empty view, so that a CTE's name means the CTE.
         return (
-            plain in self._ctes
+            (plain in self._ctes or plain in views.ctes)
             and plain not in self._modules
             and not re.match(r"pragma_|sqlite_", plain)
         )

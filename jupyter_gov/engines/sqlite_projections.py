@@ -49,6 +49,8 @@ class Projections:
         """Inner view → the one table it reads."""
         self.inner_views: set[str] = set()
         """Inner views of the source's own views."""
+        self.ctes: set[str] = set()
+        """Lower-case names of the CTEs in the source's own views."""
         self.visible: dict[str, Table] = {}
         self.read_by_view: dict[str, set[tuple[str, str]]] = {}
         """View → ``(table, column)`` of base tables that it reads, whatever is selected of it."""
@@ -139,9 +141,10 @@ class Projections:
             waiting = later
 
     def _replay_one(self, view: Table) -> bool:
-        query = over_projections(view.definition, self._made)
-        if query is None:
+        found = over_projections(view.definition, self._made)
+        if found is None:
             return False
+        query, ctes = found
         inner = self._inner(view.name)
         columns = ", ".join(quoted(column.name) for column in view.columns)
         try:
@@ -155,6 +158,7 @@ class Projections:
             return False
         self.read_by_view[view.name] = reads
         self.inner_views.add(inner)
+        self.ctes |= ctes
         self._show(view)
         return True
 

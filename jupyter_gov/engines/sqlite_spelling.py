@@ -44,7 +44,9 @@ def for_views(sql: str, tree: exp.Expr | None, catalog: Catalog) -> str:
     return _edited(sql, edits)
 
 
-def over_projections(definition: str, inner: Callable[[str], str | None]) -> str | None:
+def over_projections(
+    definition: str, inner: Callable[[str], str | None]
+) -> tuple[str, frozenset[str]] | None:
     """
     The query of a source's view, over other tables.
 
@@ -53,7 +55,8 @@ def over_projections(definition: str, inner: Callable[[str], str | None]) -> str
         inner: from a table's name to the view to read instead; None if there is none.
 
     Returns:
-        None if the definition is not understood or names what *inner* does not know.
+        The query and the lower-case names of its CTEs; None if the definition is not understood
+        or names what *inner* does not know.
     """
     try:
         tree = sqlglot.parse_one(definition, dialect="sqlite")
@@ -77,7 +80,7 @@ def over_projections(definition: str, inner: Callable[[str], str | None]) -> str
         alias = "" if table.alias else f" AS {quoted(table.name)}"
         edits.append(_Edit(first[0], last[1], f"temp.{quoted(other)}{alias}"))
     begin = next((t.end + 1 for t in tokens if t.token_type == TokenType.ALIAS), None)
-    return None if begin is None else _edited(definition, edits)[begin:]
+    return None if begin is None else (_edited(definition, edits)[begin:], ctes)
 
 
 def cte_names(tree: exp.Expr | None) -> frozenset[str]:
