@@ -147,7 +147,7 @@ def to_pandas(answer: Answer, dtype_backend: DtypeBackend = "numpy") -> pd.DataF
         if field.metadata and MIXED in field.metadata
     }
     if mixed or _texts_and_blobs(tables):
-        return _object_columns(tables)
+        return _object_columns(tables, dtype_backend)
     options: dict[str, Any] = {"split_blocks": True, "self_destruct": True}
     if dtype_backend == "pyarrow":
         options = {"types_mapper": pd.ArrowDtype}
@@ -157,7 +157,7 @@ def to_pandas(answer: Answer, dtype_backend: DtypeBackend = "numpy") -> pd.DataF
     try:
         joined = pa.concat_tables(plain, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid):
-        return _object_columns(tables)
+        return _object_columns(tables, dtype_backend)
     del plain, tables
     frame: pd.DataFrame = joined.to_pandas(**options)
     frame.columns = pd.Index(names)
@@ -172,8 +172,12 @@ def _texts_and_blobs(tables: list[pa.Table]) -> bool:
     return any({pa.string(), pa.binary()} <= kind for kind in kinds)
 
 
-def _object_columns(tables: list[pa.Table]) -> pd.DataFrame:
-    """Columns in which the database returned several types: Python objects, as read_sql does."""
+def _object_columns(tables: list[pa.Table], dtype_backend: DtypeBackend) -> pd.DataFrame:
+    """
+    A frame with columns in which the database returned several types.
+
+    Those hold Python objects, as read_sql gives them; the others what they would hold anyway.
+    """
     import pandas as pd
 
     names = tables[0].column_names
@@ -184,9 +188,22 @@ def _object_columns(tables: list[pa.Table]) -> pd.DataFrame:
             if field.metadata and MIXED in field.metadata:
                 values = [_opened(value) for value in values]
             columns[i] += values
-    frame = pd.DataFrame(dict(enumerate(columns)))
+    make = _arrow_series if dtype_backend == "pyarrow" else pd.Series
+    frame = pd.DataFrame({i: make(values) for i, values in enumerate(columns)})
     frame.columns = pd.Index(names)
     return frame
+
+
+def _arrow_series(values: list[Any]) -> pd.Series[Any]:
+    import pandas as pd
+    import pyarrow as pa
+
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds == {int, float}:
+        values = [None if value is None else float(value) for value in values]
+    elif len(kinds) > 1:
+        return pd.Series(values, dtype=object)
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(values)))
 
 
 def _opened(cell: str | None) -> Any:
