@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import make_url
@@ -248,6 +249,12 @@ def _check_url(reader: _Reader, url: str) -> None:
         )
     elif not parsed.database or parsed.database == ":memory:":
         reader.bad('["url"]', "names no file; write sqlite:////absolute/path/to/file.db")
+    elif not Path(parsed.database).is_absolute():
+        reader.bad(
+            '["url"]',
+            f"{parsed.database} depends on where the gateway is started; write"
+            " sqlite:////absolute/path/to/file.db",
+        )
 
 
 def _secret(reader: _Reader, given: Any) -> SecretRef | None:
