@@ -75,8 +75,9 @@ class TestALie:
             (b'"cut": false', b'"cat": false'),
             (b'{"record": "R-', b'{"recard": "R-'),
             (b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f"),
+            (b"0\r\n\r\n", b"4\r\nmore\r\n0\r\n\r\n"),
         ],
-        ids=["rows", "not-json", "unknown-field", "head", "framing"],
+        ids=["rows", "not-json", "unknown-field", "head", "framing", "more-after-the-end"],
     )
     def test_an_answer_that_does_not_fit_is_an_error(self, proxy, kernel, con, says, instead):
         """A trailer that counts other rows, a head that is none, frames of impossible length."""
