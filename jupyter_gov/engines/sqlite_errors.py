@@ -60,6 +60,13 @@ def unavailable(connection: str, error: Exception) -> DatabaseUnavailable:
             hint="Try again in a moment.",
             next=Next("retry"),
         )
+    if "cannot reference objects in database" in str(error):
+        return DatabaseUnavailable(
+            f"the database of {connection} cannot be attached under another name",
+            hint="A view or trigger of it says main.TABLE: its owner should make that again"
+            " without main.",
+            next=Next("ask_admin"),
+        )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return DatabaseUnavailable(
             f"the database of {connection} is damaged",

@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 
 from jupyter_gov.connections.model import Catalog
-from jupyter_gov.engines.sqlite_catalog import counter_of, read_only_uri, version_of
+from jupyter_gov.engines.sqlite_catalog import counter_of, quoted, read_only_uri, version_of
 from jupyter_gov.engines.sqlite_functions import FUNCTIONS, MAX_VALUE, TABLE_FUNCTIONS, install
 from jupyter_gov.engines.sqlite_limits import STEPS, Allowance
 from jupyter_gov.engines.sqlite_projections import Projections, Pseudonyms
@@ -96,18 +96,33 @@ class Guard:
             raise StaleCatalog
         self._counter = counter_of(self.connection, self._views.source)
         self._views.build()
-        run("COMMIT")
         for function in TABLE_FUNCTIONS:
             # They declare themselves through the authorizer at first use: warm them.
             run(f"SELECT * FROM {function}('[1]')").fetchall()
         modules = run("SELECT name FROM pragma_module_list").fetchall()
         self._modules = {name.lower() for (name,) in modules}
+        self.connection.set_authorizer(self._authorize)
+        self._hide_broken_views()
+        run("COMMIT")
         run("PRAGMA query_only=1")
         for limit, value in _LIMITS.items():
             self.connection.setlimit(limit, value)
-        self.connection.set_authorizer(self._authorize)
         self.connection.set_progress_handler(self.allowance.over, STEPS)
         self._ours = False
+
+    def _hide_broken_views(self) -> None:
+        """Views of the source that reach for what nobody may have are not shown."""
+        views = [name for name, table in self._views.visible.items() if table.kind == "view"]
+        for name in views:
+            self._ours = False
+            try:
+                self.connection.execute(f"SELECT * FROM temp.{quoted(name)} LIMIT 0").close()
+                works = True
+            except sqlite3.Error:
+                works = False
+            self._ours = True
+            if not works:
+                self._views.hide(name)
 
     # ------------------------------------------------------------ one statement
 

@@ -47,7 +47,8 @@ def confine(spill: Path) -> bool:
 class Allowance:
     """Of one statement.  `cancel` may be called from any thread, the rest from its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, memory: int = MEMORY_BYTES, spill: int = SPILL_BYTES) -> None:
+        self._most_memory, self._most_spilled = memory, spill
         self._deadline = 0.0
         self._cancelled = False
         self._memory = 0
@@ -91,9 +92,9 @@ class Allowance:
             return True
         if now >= self._look_at:
             self._look_at = now + _LOOK_SECONDS
-            if resident() - self._memory > MEMORY_BYTES:
+            if resident() - self._memory > self._most_memory:
                 self.exceeded = "memory"
-            elif self._spilled() > SPILL_BYTES:
+            elif self._spilled() > self._most_spilled:
                 self.exceeded = "disk"
         return bool(self.exceeded)
 

@@ -14,7 +14,6 @@ from datetime import date
 
 from jupyter_gov.connections.model import Catalog, Table
 from jupyter_gov.engines.sqlite_catalog import quoted
-from jupyter_gov.engines.sqlite_functions import FUNCTIONS
 from jupyter_gov.engines.sqlite_spelling import over_projections
 from jupyter_gov.masking import treatments
 from jupyter_gov.masking.model import Profile, Treatment
@@ -71,9 +70,18 @@ class Projections:
         # The other names are taken as well, so that none of them means the file's own table.
         for name in self._catalog.tables.keys() | self._catalog.others:
             if name not in self.visible and not name.lower().startswith("sqlite_"):
-                self._connection.execute(
-                    f"CREATE TEMP VIEW {quoted(name)} AS SELECT NULL AS no_access WHERE 0"
-                )
+                self._take(name)
+
+    def hide(self, name: str) -> None:
+        """Show a view no more."""
+        del self.visible[name]
+        self._connection.execute(f"DROP VIEW temp.{quoted(name)}")
+        self._take(name)
+
+    def _take(self, name: str) -> None:
+        self._connection.execute(
+            f"CREATE TEMP VIEW {quoted(name)} AS SELECT NULL AS no_access WHERE 0"
+        )
 
     def use(self, seals: Seals, today: date) -> None:
         """What one statement's treatments depend on."""
@@ -172,18 +180,11 @@ class Projections:
         found: set[tuple[str, str]] = set()
 
         def note(
-            action: int, first: str | None, second: str | None, db: str | None, context: str | None
+            action: int, table: str | None, column: str | None, db: str | None, _: object
         ) -> int:
-            if action == sqlite3.SQLITE_READ and db == "temp" and second:
-                base = self.base_of.get(first or "")
-                if base is not None:
-                    found.add((base, second))
-            elif (
-                action == sqlite3.SQLITE_FUNCTION
-                and context not in self.base_of
-                and (second or "").lower() not in FUNCTIONS
-            ):
-                return sqlite3.SQLITE_DENY
+            base = self.base_of.get(table or "")
+            if action == sqlite3.SQLITE_READ and db == "temp" and column and base is not None:
+                found.add((base, column))
             return sqlite3.SQLITE_OK
 
         self._connection.set_authorizer(note)
