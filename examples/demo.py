@@ -74,8 +74,16 @@ def gov(*arguments: str) -> str:
 
 
 def prepare() -> dict[str, str]:
-    """The clinic's database, if there is none yet, and new passwords: identity → password."""
+    """
+    The clinic's database, if there is none yet, and new passwords: identity → password.
+
+    JupyterLab is told not to ask for news, so that nothing here reaches for the network.
+    """
     HOME.mkdir(mode=0o700, exist_ok=True)
+    quiet = HOME / "jupyter" / "labconfig" / "page_config.json"
+    quiet.parent.mkdir(parents=True, exist_ok=True)
+    news = "@jupyterlab/apputils-extension:announcements"
+    quiet.write_text(json.dumps({"disabledExtensions": {news: True}}))
     database = HOME / "clinic.db"
     if not database.exists():
         counts = clinic.generate(database)
@@ -112,7 +120,6 @@ def lab(*, port: int) -> Iterator[Lab]:
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--config", str(CONFIG),
         f"--ServerApp.root_dir={HERE}", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
-        "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]  # fmt: skip
     if os.geteuid() == 0:
         command.append("--allow-root")
