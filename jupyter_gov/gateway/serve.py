@@ -32,6 +32,7 @@ from tornado.web import Application
 from jupyter_gov.bootstrap.compose import Gateway
 from jupyter_gov.bootstrap.exchange import Exchange
 from jupyter_gov.bootstrap.keys import opening, private_folder
+from jupyter_gov.broker.end import Target
 from jupyter_gov.errors import AuditUnavailable, ConfigInvalid
 from jupyter_gov.gateway.admin import admin_application
 from jupyter_gov.gateway.api import ROUTES
@@ -172,9 +173,20 @@ class Serving:
         return context
 
     def _adopt(self, managed: dict[str, Any]) -> None:
-        """The notebook server that started this gateway may open slots in it."""
-        if self.gateway.store.server(managed["server_id"]) is None:
-            self.gateway.store.add_server(
+        """
+        The notebook server that started this gateway may open slots in it.
+
+        Those that started it before have ended, maybe without a word: so have their kernels.
+        """
+        gateway = self.gateway
+        for session in gateway.store.sessions():
+            server = gateway.store.server(session.server_id)
+            if server is None or not server.managed or server.server_id == managed["server_id"]:
+                continue
+            gateway.doorkeeper.enrolment.close_slot(server, session.kernel_id)
+            gateway.ender.end(Target("session", session.session_id), "its notebook server ended")
+        if gateway.store.server(managed["server_id"]) is None:
+            gateway.store.add_server(
                 Server(
                     server_id=managed["server_id"],
                     name=managed["name"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
 import tomllib
@@ -111,9 +112,17 @@ class GovServer(ExtensionApp):
         return "managed" if self._managed is not None else "separate"
 
     async def stop_extension(self) -> None:
-        """The server shuts down: so does its managed gateway."""
+        """The server shuts down, and before its kernels its managed gateway."""
         if self._managed is not None:
+            await self._close_slots()
             await self._managed.stop()
+
+    async def _close_slots(self) -> None:
+        client = self._client
+        assert client is not None
+        kernels = list(self.serverapp.kernel_manager.list_kernel_ids())
+        # A gateway that does not answer ends these at its next start.
+        await asyncio.gather(*map(client.close_slot, kernels), return_exceptions=True)
 
     def current_activity(self) -> Any:
         """Nothing here keeps the server from being culled."""

@@ -79,6 +79,8 @@ class ManagedGateway:
     async def stop(self) -> None:
         """Let go of the leash; the gateway ends in order, or is killed."""
         self._stopping = True
+        self._ready.clear()
+        self._settled.set()  # nobody waits for it any more
         process = self._process
         if process is not None and process.returncode is None:
             assert process.stdin is not None
@@ -101,13 +103,13 @@ class ManagedGateway:
                 await self._run_once()
             except (OSError, ValueError, KeyError, TimeoutError) as problem:
                 self._log.error("jupyter_gov: the gateway did not start: %s", problem)
+            if self._stopping:
+                return
             if self._ready.is_set():
                 self._ready.clear()
                 self._settled.clear()
             else:
                 self._settled.set()
-            if self._stopping:
-                return
             if asyncio.get_running_loop().time() - began > _LONGEST_PAUSE:
                 pause = 1.0
             self._log.warning("jupyter_gov: the gateway ended; starting it again in %g s", pause)

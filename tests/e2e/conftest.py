@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.support.browser import chromium, find_chromium
 from tests.support.deployment import (
     GATEWAY_UID,
     MANAGED_UID,
@@ -68,6 +71,33 @@ def apart(separate_deployment: Deployment) -> Deployment:
         except LookupError as reason:
             pytest.skip(f"the gateway cannot run as another user here: {reason}")
     return separate_deployment
+
+
+@pytest.fixture(scope="module")
+def fresh_deployment(homes: Path, clinic_db: Path) -> Iterator[Callable[[str], Deployment]]:
+    """Makes a deployment of either kind that the module may break."""
+    with contextlib.ExitStack() as made:
+
+        def make(kind: str) -> Deployment:
+            home = Path(tempfile.mkdtemp(dir=reachable(homes)))
+            home.chmod(0o755)
+            if kind == "managed":
+                return made.enter_context(managed(user(MANAGED_UID, home / "own"), clinic_db))
+            owner, analyst = user(GATEWAY_UID, home / "gateway"), user(SERVER_UID, home / "own")
+            return made.enter_context(separate(owner, analyst, clinic_db))
+
+        yield make
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One chromium."""
+    try:
+        find_chromium()
+    except LookupError as reason:
+        pytest.skip(f"no browser: {reason}")
+    with chromium() as made:
+        yield made
 
 
 @pytest.fixture

@@ -63,17 +63,31 @@ class TestManagedGateway:
             assert kernel.value("tried()") == "nobody"
         assert own.gateway_pid != before
 
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-    def test_it_ends_with_its_server(self, own, number):
-        """In order or not: no gateway is left behind, and its record is whole."""
-        pid = own.gateway_pid
-        assert not gone(pid)
+    @pytest.mark.parametrize(
+        ("number", "why"),
+        [
+            (signal.SIGTERM, "its kernel was shut down"),
+            (signal.SIGKILL, "its notebook server ended"),
+        ],
+        ids=["in-order", "killed"],
+    )
+    def test_it_ends_with_its_server(self, own, number, why):
+        """In order or not: no gateway and no kernel is left, and no attachment of one."""
+        own.people["ana"].sign_in()
+        kernel = own.kernel()
+        kernel.attach(own.people["ana"])
+        session = kernel.value("__import__('jupyter_gov').whoami().session")
+        pids = [own.gateway_pid, kernel.value("__import__('os').getpid()")]
+        kernel.close()
+        began = time.monotonic()
         own.jupyter.stop(number)
-        until(lambda: gone(pid), "the gateway to end", seconds=30)
+        for pid in pids:
+            until(lambda pid=pid: gone(pid), "the gateway and the kernel to end", seconds=20)
+        assert time.monotonic() - began < 20
         assert own.records()[-1]["kind"] == "gateway.stopped"
-        starts = len(started(own.jupyter))
-        own.jupyter.start()
-        until(lambda: len(started(own.jupyter)) > starts, "the next gateway", seconds=60)
+        own.start_again()
+        (ended,) = own.gateway.recorded("session.ended", session=session)
+        assert why in ended["says"]["why"]
 
 
 class TestWithoutGateway:

@@ -66,6 +66,25 @@ class Deployment:
         """The clinic, which only the gateway needs."""
         return self.gateway.config.parent.parent / "clinic.db"
 
+    def stop_gateway(self) -> None:
+        """End it in order; a managed one ends with its notebook server."""
+        if self.gateway.process is not None:
+            self.gateway.stop()
+            return
+        pid = self.gateway_pid
+        self.jupyter.stop()
+        until(lambda: not Path(f"/proc/{pid}").exists(), "the gateway to end")
+
+    def start_again(self) -> None:
+        """The notebook server after it was stopped; its managed gateway takes another port."""
+        starts = len(started(self.jupyter))
+        self.jupyter.start()
+        until(lambda: len(started(self.jupyter)) > starts, "the next gateway", seconds=60)
+        self.gateway.port = int(started(self.jupyter)[-1][1])
+        for name, person in self.people.items():
+            person.close()
+            self.people[name] = self.gateway.person(name, person.password)
+
     def kernel(self) -> Kernel:
         """A fresh kernel, attached to nobody."""
         return self.jupyter.kernel(f"notebook-{next(self._names)}.ipynb")

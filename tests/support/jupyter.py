@@ -67,7 +67,23 @@ class JupyterServer:
         beside = [folder / name for name in files]
         for path, content in zip(beside, files.values(), strict=True):
             path.write_text(content)
-        self.user.own(folder, self.notebooks, self.config, *beside)
+        self.user.own(folder, self.notebooks, self.config, *beside, *self._no_news())
+
+    def _no_news(self) -> list[Path]:
+        """JupyterLab's user settings: no question about news that covers the page."""
+        top = self.user.home / "lab-settings"
+        folder = top / "@jupyterlab" / "apputils-extension"
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "notification.jupyterlab-settings"
+        file.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+        return [top, folder.parent, folder, file]
+
+    def write(self, name: str, text: str) -> None:
+        """Put a file beside the notebooks, as the server's user."""
+        answer = self.call(
+            "PUT", f"/api/contents/{name}", {"type": "file", "format": "text", "content": text}
+        )
+        assert answer.status in (200, 201), answer.data
 
     def start(self) -> None:
         """Start, and wait until it answers."""
@@ -75,9 +91,6 @@ class JupyterServer:
             *self.user.python, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1",
             f"--port={self.port}", "--ServerApp.port_retries=0",
             f"--ServerApp.root_dir={self.notebooks}", "--ServerApp.allow_root=True",
-            # A browser test must not wait for, or be covered by, news from the network.
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            "--LabApp.news_url=None",
         ]  # fmt: skip
         with (self.user.home / "jupyter.log").open("ab") as out:
             self.process = subprocess.Popen(

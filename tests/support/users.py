@@ -47,6 +47,7 @@ class OsUser:
             "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"),
             "JUPYTER_PATH": str(prefix / "share" / "jupyter"),
             "JUPYTER_CONFIG_PATH": str(prefix / "etc" / "jupyter"),
+            "JUPYTERLAB_SETTINGS_DIR": str(self.home / "lab-settings"),
             "JUPYTERLAB_DIR": str(prefix / "share" / "jupyter" / "lab"),
             "PYTHONDONTWRITEBYTECODE": "1",
         }

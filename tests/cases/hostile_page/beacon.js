@@ -1,0 +1,2 @@
+// POST: a beacon, which outlives the page
+navigator.sendBeacon(to, new URLSearchParams(fields));

@@ -1,0 +1,2 @@
+// POST: a form whose answer is a new tab
+form(to, fields, { target: '_blank' }).submit();

@@ -1,0 +1,2 @@
+// POST: the other encoding that forms have
+form(to, fields, { target: frame().name, enctype: 'multipart/form-data' }).submit();

@@ -1,0 +1,2 @@
+// POST: the third one
+form(to, fields, { target: frame().name, enctype: 'text/plain' }).submit();

@@ -1,0 +1,2 @@
+// GET: a picture
+new Image().src = to;
