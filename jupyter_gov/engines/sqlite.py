@@ -17,9 +17,10 @@ begins by comparing the schema with the catalog).
 from __future__ import annotations
 
 import functools
-import marshal
+import itertools
 import math
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
 from datetime import date, datetime, time
@@ -46,7 +47,7 @@ FIRST_ROWS = 1_000
 """The first batch is small, so that a first row is seen early."""
 ROWS = 16_384
 BATCH_BYTES = 8 * 1024 * 1024
-_AT_ONCE = 64
+_AT_ONCE = 16
 """Rows that are measured together, of ordinary size."""
 _IDLE = 4
 """Guarded connections kept per profile and set of tables; opening one costs about 10 ms."""
@@ -288,7 +289,7 @@ def _some(cursor: sqlite3.Cursor, most: int) -> tuple[list[tuple[object, ...]], 
         rows += found
         if len(found) < asked:
             return rows, False
-        weight = len(marshal.dumps(found))  # the cheapest measure there is
+        weight = sum(map(sys.getsizeof, itertools.chain.from_iterable(found))) or 1
         size += weight
         asked = max(1, min(2 * asked, _AT_ONCE, BATCH_BYTES * asked // (8 * weight)))
     return rows, True

@@ -11,7 +11,7 @@ import re
 import sqlite3
 
 from jupyter_gov.connections.model import Table
-from jupyter_gov.engines.sqlite_functions import FUNCTIONS
+from jupyter_gov.engines.sqlite_functions import FUNCTIONS, MAX_VALUE
 from jupyter_gov.engines.sqlite_guard import Guard
 from jupyter_gov.errors import (
     BadSyntax,
@@ -43,6 +43,8 @@ _TEXTS = {
     "LIKE or GLOB pattern too complex": "a LIKE pattern is too long",
     "Could not decode": "a text of the database is not UTF-8",
     "user-defined function raised": "a value of the database could not be treated",
+    "too many columns in": "there are too many columns",
+    "too many terms in": "there are too many terms in ORDER BY or GROUP BY",
     "at most 64 tables in a join": "too many tables are joined",
     "no such index": "there is no such index: views have none",
     "no such collation": "there is no such collation",
@@ -103,7 +105,11 @@ class Words:
             return self._refusal()
         match code:
             case sqlite3.SQLITE_TOOBIG:
-                return QueryFailed("a value grew longer than is allowed", next=_FIX)
+                return QueryFailed(
+                    f"a value, or a row of a table, is longer than {MAX_VALUE:,} bytes",
+                    hint="Aggregate less at once; longer values of the database cannot be read.",
+                    next=_FIX,
+                )
             case sqlite3.SQLITE_FULL:
                 return _too_much("room for temporary files")
             case sqlite3.SQLITE_NOMEM:

@@ -16,7 +16,7 @@ from pathlib import Path
 from jupyter_gov.connections.model import Catalog
 from jupyter_gov.engines.sqlite_catalog import counter_of, quoted, read_only_uri, version_of
 from jupyter_gov.engines.sqlite_functions import FUNCTIONS, MAX_VALUE, TABLE_FUNCTIONS, install
-from jupyter_gov.engines.sqlite_limits import STEPS, Allowance
+from jupyter_gov.engines.sqlite_limits import MAX_COLUMNS, STEPS, Allowance
 from jupyter_gov.engines.sqlite_projections import Projections, Pseudonyms
 from jupyter_gov.engines.sqlite_spelling import cte_names, joined_columns
 from jupyter_gov.errors import EngineRefused, Next, StatementRefused
@@ -107,6 +107,8 @@ class Guard:
         run("PRAGMA query_only=1")
         for limit, value in _LIMITS.items():
             self.connection.setlimit(limit, value)
+        widest = max((len(t.columns) for t in self.catalog.tables.values()), default=0)
+        self.connection.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, max(widest, MAX_COLUMNS))
         self.connection.set_progress_handler(self.allowance.over, STEPS)
         self._ours = False
 

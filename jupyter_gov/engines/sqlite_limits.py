@@ -20,8 +20,10 @@ MEMORY_BYTES = 1 << 30
 """By how much the process may grow while one statement runs."""
 SPILL_BYTES = 4 << 30
 """What one statement may write to temporary files."""
-STEPS = 2_000
+STEPS = 1_000
 """Of SQLite's program, between two questions."""
+MAX_COLUMNS = 256
+"""Of a result, unless a table of the file is wider: a row is made whole before it is measured."""
 _LOOK_SECONDS = 0.02
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
