@@ -16,6 +16,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 RESERVE_BYTES = 2 * 1024 * 1024
 BATCH = 256
+_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
+"""Seconds before an end is tried again that could not be written for want of something."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS leaf (
@@ -164,17 +167,27 @@ class SqliteAuditLog:
                 self._commit(connection, [item])
             return
         if problem is not None and batch[0].reserved:
-            self._reserve.release()
-            problem = self._insert(connection, batch)
+            problem = self._insist(connection, batch, problem)
         for item in batch:
             if problem is None:
                 item.done.set_result(None)
             else:
-                item.done.set_exception(problem)
+                item.done.set_exception(_told(problem))
 
-    def _insert(
-        self, connection: sqlite3.Connection, batch: list[_Append]
-    ) -> AuditUnavailable | None:
+    def _insist(
+        self, connection: sqlite3.Connection, batch: list[_Append], problem: Exception | None
+    ) -> Exception | None:
+        """What has happened is written if it can be: into the reserve, or when memory is free."""
+        if is_full(problem):
+            self._reserve.release()
+            return self._insert(connection, batch)
+        for pause in _PAUSES:
+            time.sleep(pause)
+            if (problem := self._insert(connection, batch)) is None:
+                break
+        return problem
+
+    def _insert(self, connection: sqlite3.Connection, batch: list[_Append]) -> Exception | None:
         try:
             connection.execute("BEGIN IMMEDIATE")
             (last,) = connection.execute("SELECT coalesce(max(seq), -1) FROM leaf").fetchone()
@@ -187,7 +200,7 @@ class SqliteAuditLog:
         except Exception as error:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
-            return _full() if is_full(error) else _unwritten(type(error).__name__)
+            return error
         return None
 
 
@@ -204,6 +217,10 @@ def _drop(connection: sqlite3.Connection | None) -> None:
     if connection is not None:
         with contextlib.suppress(sqlite3.Error):
             connection.close()
+
+
+def _told(error: Exception) -> AuditUnavailable:
+    return _full() if is_full(error) else _unwritten(type(error).__name__)
 
 
 def _unwritten(fault: str) -> AuditUnavailable:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -215,6 +216,17 @@ class TestAWriterThatFails:
             other.execute("ALTER TABLE away RENAME TO leaf")
         in_time(lambda: log.append(event()))
         assert [leaf.seq for leaf in all_of(log)] == [0, 1]
+
+    def test_an_end_is_tried_again(self, log):
+        """What has happened already is not lost to a moment's want of something."""
+        log.append(event())
+        with closing(sqlite3.connect(log.path)) as other, ThreadPoolExecutor(1) as pool:
+            other.execute("ALTER TABLE leaf RENAME TO away")
+            waiting = pool.submit(log.append, event("grant.ended"), reserved=True)
+            time.sleep(0.1)
+            other.execute("ALTER TABLE away RENAME TO leaf")
+            waiting.result(10)
+        assert [leaf.kind for leaf in all_of(log)][-1] == "grant.ended"
 
     def test_after_closing_nothing_is_taken(self, tmp_path):
         """What was appended before is there; what comes later is refused, not kept waiting."""
