@@ -47,8 +47,8 @@ FIRST_ROWS = 1_000
 """The first batch is small, so that a first row is seen early."""
 ROWS = 16_384
 BATCH_BYTES = 8 * 1024 * 1024
-_AT_ONCE = 16
-"""Rows that are measured together, of ordinary size."""
+_AT_ONCE = 512
+"""Cells that are fetched and measured together, of ordinary size, in at most sixteen rows."""
 _IDLE = 4
 """Guarded connections kept per profile and set of tables; opening one costs about 10 ms."""
 _TRIES = 3
@@ -283,6 +283,7 @@ def _some(cursor: sqlite3.Cursor, most: int) -> tuple[list[tuple[object, ...]], 
     """The next rows, at most so many and of about `BATCH_BYTES`; and whether more may follow."""
     rows: list[tuple[object, ...]] = []
     size, asked = 0, 1
+    at_once = max(1, min(16, _AT_ONCE // (len(cursor.description or ()) or 1)))
     while len(rows) < most and size < BATCH_BYTES:
         asked = min(asked, most - len(rows))
         found = cursor.fetchmany(asked)
@@ -291,7 +292,7 @@ def _some(cursor: sqlite3.Cursor, most: int) -> tuple[list[tuple[object, ...]], 
             return rows, False
         weight = sum(map(sys.getsizeof, itertools.chain.from_iterable(found))) or 1
         size += weight
-        asked = max(1, min(2 * asked, _AT_ONCE, BATCH_BYTES * asked // (8 * weight)))
+        asked = max(1, min(2 * asked, at_once, BATCH_BYTES * asked // (8 * weight)))
     return rows, True
 
 

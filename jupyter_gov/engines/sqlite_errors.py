@@ -11,7 +11,7 @@ import re
 import sqlite3
 
 from jupyter_gov.connections.model import Table
-from jupyter_gov.engines.sqlite_functions import FUNCTIONS, MAX_VALUE
+from jupyter_gov.engines.sqlite_functions import FUNCTIONS
 from jupyter_gov.engines.sqlite_guard import Guard
 from jupyter_gov.errors import (
     BadSyntax,
@@ -106,8 +106,9 @@ class Words:
         match code:
             case sqlite3.SQLITE_TOOBIG:
                 return QueryFailed(
-                    f"a value, or a row of a table, is longer than {MAX_VALUE:,} bytes",
-                    hint="Aggregate less at once; longer values of the database cannot be read.",
+                    "a value grew longer than is allowed",
+                    hint=f"A value, and a row of a table, may have {self._guard.longest:,} bytes"
+                    " in a result of so many columns.",
                     next=_FIX,
                 )
             case sqlite3.SQLITE_FULL:

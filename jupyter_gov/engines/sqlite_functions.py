@@ -28,7 +28,7 @@ FUNCTIONS = frozenset(_FUNCTION_LIST.split())
 
 TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
 
-MAX_VALUE = 2_000_000
+MAX_VALUE = 4_000_000
 """Bytes of one value, and of one row of a table."""
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from jupyter_gov.connections.model import Catalog
 from jupyter_gov.engines.sqlite_catalog import counter_of, quoted, read_only_uri, version_of
-from jupyter_gov.engines.sqlite_functions import FUNCTIONS, MAX_VALUE, TABLE_FUNCTIONS, install
-from jupyter_gov.engines.sqlite_limits import MAX_COLUMNS, STEPS, Allowance
+from jupyter_gov.engines.sqlite_functions import FUNCTIONS, TABLE_FUNCTIONS, install
+from jupyter_gov.engines.sqlite_limits import SHAPES, STEPS, Allowance
 from jupyter_gov.engines.sqlite_projections import Projections, Pseudonyms
 from jupyter_gov.engines.sqlite_spelling import cte_names, joined_columns
 from jupyter_gov.errors import EngineRefused, Next, StatementRefused
@@ -27,7 +27,6 @@ from jupyter_gov.sql.gate import MAX_SQL, Statement
 _OK, _DENY = sqlite3.SQLITE_OK, sqlite3.SQLITE_DENY
 _FIX = Next("fix_sql")
 _LIMITS = {
-    sqlite3.SQLITE_LIMIT_LENGTH: MAX_VALUE,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 4 * MAX_SQL,  # bytes of characters
     sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 200,
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 50,
@@ -65,6 +64,8 @@ class Guard:
         self.begun = False
         """Whether it holds one state of the file, for a statement."""
         self.reads: set[tuple[str, str]] = set()
+        self.longest = 0
+        """Bytes of a value, in the shape that this statement's result has."""
         self.why: tuple[str, str] | None = None
         """What the authorizer refused first, as kind and name."""
         self._ours = True
@@ -107,8 +108,6 @@ class Guard:
         run("PRAGMA query_only=1")
         for limit, value in _LIMITS.items():
             self.connection.setlimit(limit, value)
-        widest = max((len(t.columns) for t in self.catalog.tables.values()), default=0)
-        self.connection.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, max(widest, MAX_COLUMNS))
         self.connection.set_progress_handler(self.allowance.over, STEPS)
         self._ours = False
 
@@ -151,13 +150,27 @@ class Guard:
         """Execute *text*, which is *statement* over the views.  Raises EngineRefused and more."""
         self._refuse_reserved(text)
         self._ctes = cte_names(statement.tree)
-        cursor = self.connection.execute(text, binds)
+        cursor = self._execute(text, binds)
         self._note_joined(statement)
         names = [part[0] for part in cursor.description or ()]
         if names[:2] == ["addr", "opcode"] or names == ["id", "parent", "notused", "detail"]:
             cursor.close()
             raise StatementRefused("EXPLAIN is not allowed", next=_FIX)
         return cursor
+
+    def _execute(self, text: str, binds: Mapping[str, Value]) -> sqlite3.Cursor:
+        """In the first shape that has columns enough."""
+        for columns, length in SHAPES:
+            self.connection.setlimit(sqlite3.SQLITE_LIMIT_COLUMN, columns)
+            self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, length)
+            self.longest = length
+            try:
+                return self.connection.execute(text, binds)
+            except sqlite3.OperationalError as error:
+                if not str(error).startswith("too many columns") or columns == SHAPES[-1][0]:
+                    raise
+            self.reads, self.why = set(), None
+        raise AssertionError("unreachable")
 
     def end(self) -> None:
         """Let go of the file.  Raises sqlite3.Error; the connection is then of no more use."""

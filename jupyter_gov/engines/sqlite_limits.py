@@ -14,6 +14,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from jupyter_gov.engines.sqlite_functions import MAX_VALUE
+
 HEAP_BYTES = 1 << 30
 """All that SQLite may allocate in this process; beyond it a statement fails, not the gateway."""
 MEMORY_BYTES = 1 << 30
@@ -22,8 +24,11 @@ SPILL_BYTES = 4 << 30
 """What one statement may write to temporary files."""
 STEPS = 1_000
 """Of SQLite's program, between two questions."""
-MAX_COLUMNS = 256
-"""Of a result, unless a table of the file is wider: a row is made whole before it is measured."""
+SHAPES = ((128, MAX_VALUE), (512, MAX_VALUE // 4), (2_000, MAX_VALUE // 16))
+"""
+Most columns of a result, and most bytes of a value in it: a row is made whole before it can be
+measured, so a wide one holds shorter values.
+"""
 _LOOK_SECONDS = 0.02
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 

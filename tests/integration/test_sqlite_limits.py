@@ -15,7 +15,7 @@ import pytest
 
 from jupyter_gov.engines.sqlite import SqliteExecution
 from jupyter_gov.engines.sqlite_functions import MAX_VALUE
-from jupyter_gov.engines.sqlite_limits import Allowance, resident
+from jupyter_gov.engines.sqlite_limits import SHAPES, Allowance, resident
 from jupyter_gov.errors import GovError, QueryFailed
 from jupyter_gov.sql import gate
 from tests.support.gateway import ROOT
@@ -223,14 +223,18 @@ with wall(hospital(Path({database!r})), tags, treatments) as made:
 """
 BIG = f"printf('%.*c', {MAX_VALUE - 1000}, 'x')"
 HOGS = {
-    "one wide row": f"SELECT {', '.join([BIG] * 256)}",
-    "one value in many columns": f"SELECT {', '.join('x' * 256)} FROM (SELECT {BIG} AS x LIMIT 1)",
+    **{
+        f"one row of {columns} columns": "SELECT "
+        + ", ".join([f"printf('%.*c', {length - 1000}, 'x')"] * columns)
+        for columns, length in SHAPES
+    },
+    "one value in many columns": f"SELECT {', '.join('x' * 128)} FROM (SELECT {BIG} AS x LIMIT 1)",
     "many wide rows": f"SELECT {', '.join([BIG] * 20)} FROM claims a, claims b, claims c",
     "small rows, then wide ones": "SELECT "
-    + ", ".join([f"CASE WHEN a.n > 5000 THEN {BIG} END"] * 256)
+    + ", ".join([f"CASE WHEN a.n > 5000 THEN {BIG} END"] * 128)
     + f" FROM ({NUMBERS.format(9000)}) a",
     "many aggregates": "SELECT "
-    + ", ".join(f"length(group_concat(substr(x, {k})))" for k in range(256))
+    + ", ".join(f"length(group_concat(substr(x, {k})))" for k in range(128))
     + f" FROM (SELECT {BIG} AS x FROM claims LIMIT 1)",
     "a sort of large texts": f"SELECT x FROM (SELECT {BIG} || a.claim_id || b.claim_id AS x"
     " FROM claims a, claims b, claims c) ORDER BY x DESC LIMIT 1",
