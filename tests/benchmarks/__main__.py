@@ -1,7 +1,7 @@
 """
 `make bench`: run the benchmarks, or those that are named.
 
-    python -m tests.benchmarks [--rows N] [--pairs N] [select_one million_rows first_frame imports]
+    python -m tests.benchmarks [--rows N] [--pairs N] [NAME …]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import first_frame, imports, million_rows, select_one
+from tests.benchmarks import first_frame, imports, million_rows, select_one, treatments
 from tests.benchmarks.ground import Ground
 
 BENCHMARKS = {
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "select_one": select_one.run,
     "million_rows": million_rows.run,
     "first_frame": first_frame.run,
+    "treatments": treatments.run,
 }
 
 
