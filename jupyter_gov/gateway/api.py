@@ -28,6 +28,7 @@ from jupyter_gov.wire.times import utc
 VERSION = "0.1"
 _LOOK = 0.1
 """What a look at a kernel's state costs a notebook server, which shows many; an act costs 1."""
+_LOOK_AGAIN = 0.1
 _CUT_AFTER = 5.0
 """Seconds a reader has to take the last word of a stream that was cut."""
 
@@ -247,12 +248,13 @@ class QueriesHandler(SignedHandler):
     """POST queries: run one statement, stream the masked frame as Arrow IPC."""
 
     _sink: Pipe | None = None
+    _running: asyncio.Future[None] | None = None
 
     async def post(self) -> None:
         gateway = self.service.gateway
         loop = asyncio.get_running_loop()
         sink = self._sink = Pipe(loop, self._cut_soon)
-        running = loop.run_in_executor(
+        running = self._running = loop.run_in_executor(
             self.service.queries, gateway.queries.run, self.signed(), sink
         )
         running.add_done_callback(lambda _: sink.end())
@@ -275,14 +277,20 @@ class QueriesHandler(SignedHandler):
 
     def on_connection_close(self) -> None:
         """The kernel has gone: stop its statement in the database."""
-        if self._sink is None:
+        if self._sink is not None:
+            self._sink.gone()
+            self._stop()
+
+    def _stop(self) -> None:
+        """End its run.  Looked for until the thread is done: it may only be about to begin."""
+        if self._running is None or self._running.done():
             return
-        self._sink.gone()
         for run in self.service.gateway.running:
             if run.sink is self._sink:
                 self.service.control.submit(
                     run.end, errors.Cancelled("the kernel closed the connection")
                 )
+        asyncio.get_running_loop().call_later(_LOOK_AGAIN, self._stop)
 
 
 class QueryHandler(KernelHandler):

@@ -35,6 +35,7 @@ class TestStatusBar:
         )
         expect(lab.status).to_have_text("gov: not attached")
         expect(lab.status).to_have_attribute("data-state", "not-attached")
+        assert deployment.record("kernel.opened", claimed_notebook="readmissions.ipynb")
 
         lab.run(0)
         output = lab.begin(1)

@@ -142,7 +142,10 @@ def managed(
     )  # fmt: skip
     try:
         jupyter.start()
-        until(lambda: started(jupyter), "the managed gateway to start", seconds=60)
+        try:
+            until(lambda: started(jupyter), "the managed gateway to start", seconds=60)
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{jupyter.log}") from None
         gateway.port = int(started(jupyter)[-1][1])
         people = _people(gateway, jupyter.log)
         yield Deployment("managed", jupyter, gateway, people)

@@ -64,7 +64,8 @@ class OsUser:
 def myself(home: Path) -> OsUser:
     """Whoever runs the tests."""
     home.mkdir(parents=True, exist_ok=True)
-    return OsUser(uid=os.geteuid(), home=home, python=[sys.executable], path="")
+    path = os.environ.get("PYTHONPATH", "")
+    return OsUser(uid=os.geteuid(), home=home, python=[sys.executable], path=path)
 
 
 def other(uid: int, home: Path) -> OsUser:
