@@ -379,7 +379,7 @@ def encode_bind(name: str, value: object) -> Any:
         return None
     for kind in (bool, int, float):
         if isinstance(value, kind):
-            if kind is int and value.bit_length() > _MAX_BITS:
+            if isinstance(value, int) and value.bit_length() > _MAX_BITS:
                 raise errors.BindMissing(
                     f"the value of :{name} is a whole number of more than {_MAX_BITS} bits"
                 )
