@@ -16,7 +16,7 @@ from pathlib import Path
 from jupyter_gov.connections.model import Catalog
 from jupyter_gov.engines.sqlite_catalog import counter_of, quoted, read_only_uri, version_of
 from jupyter_gov.engines.sqlite_functions import FUNCTIONS, TABLE_FUNCTIONS, install
-from jupyter_gov.engines.sqlite_limits import SHAPES, STEPS, Allowance
+from jupyter_gov.engines.sqlite_limits import SHAPES, STEPS, Allowance, temp_store
 from jupyter_gov.engines.sqlite_projections import Projections, Pseudonyms
 from jupyter_gov.engines.sqlite_spelling import cte_names, joined_columns
 from jupyter_gov.errors import EngineRefused, Next, StatementRefused
@@ -88,9 +88,11 @@ class Guard:
 
     def _build(self, path: Path) -> None:
         run = self.connection.execute
-        for pragma in ("trusted_schema=off", "temp_store=file", "cell_size_check=on"):
+        for pragma in ("trusted_schema=off", f"temp_store={temp_store()}", "cell_size_check=on"):
             run(f"PRAGMA {pragma}")
         run(f"ATTACH ? AS {self._views.source}", (read_only_uri(path),))
+        # A mapped file that somebody cuts short would end the process.
+        run(f"PRAGMA {self._views.source}.mmap_size=0")
         install(self.connection)
         run("BEGIN")
         if version_of(self.connection, self._views.source, path) != self.catalog.version:

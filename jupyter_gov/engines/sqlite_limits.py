@@ -33,22 +33,30 @@ _LOOK_SECONDS = 0.02
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def confine(spill: Path) -> bool:
+_sorts_in = "file"
+
+
+def temp_store() -> str:
+    """Where a connection keeps what does not fit: ``file``, or ``memory`` without a folder."""
+    return _sorts_in
+
+
+def confine(spill: Path) -> None:
     """
     For this whole process: bound SQLite's memory, and put its temporary files into *spill*.
 
     They hold what a sort, a DISTINCT or an index made for one join must keep, treated or not, and
     have no name once they are open.  Call it before anything else uses SQLite; the environment
-    variable for the same purpose is read when the library is loaded, which is too early.
-
-    Returns whether the folder was taken; if not, sorts stay in memory.
+    variable for the same purpose is read when the library is loaded, which is too early.  A SQLite
+    that was built without the pragma sorts in memory, and fails where that is too little.
     """
+    global _sorts_in
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(f"PRAGMA hard_heap_limit={HEAP_BYTES}")
         escaped = str(spill.absolute()).replace("'", "''")
         connection.execute(f"PRAGMA temp_store_directory='{escaped}'")
         taken = connection.execute("PRAGMA temp_store_directory").fetchone()
-    return taken is not None and taken[0] == str(spill.absolute())
+    _sorts_in = "file" if taken == (str(spill.absolute()),) else "memory"
 
 
 class Allowance:

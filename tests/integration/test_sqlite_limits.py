@@ -208,8 +208,9 @@ import sys, resource, time, threading, os
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from jupyter_gov.engines.sqlite_functions import MAX_VALUE
-from jupyter_gov.engines.sqlite_limits import confine
-assert confine(Path({spill!r}))
+from jupyter_gov.engines.sqlite_limits import confine, temp_store
+confine(Path({spill!r}))
+assert temp_store() == "file"
 from tests.support.wall import hospital, hospital_policy, wall
 treatments, tags = hospital_policy()
 with wall(hospital(Path({database!r})), tags, treatments) as made:
