@@ -18,7 +18,6 @@ from tests.support.deployment import (
     SERVER_UID,
     Deployment,
     managed,
-    reachable,
     separate,
 )
 from tests.support.jupyter import Kernel
@@ -29,7 +28,8 @@ from tests.support.users import OsUser, myself, other
 def homes() -> Iterator[Path]:
     """A folder for the homes of other users, which pytest's own temporary folders are not."""
     folder = Path(tempfile.mkdtemp(prefix="gov-e2e-"))
-    yield reachable(folder)
+    folder.chmod(0o755)
+    yield folder
     shutil.rmtree(folder)
 
 
@@ -79,7 +79,7 @@ def fresh_deployment(homes: Path, clinic_db: Path) -> Iterator[Callable[[str], D
     with contextlib.ExitStack() as made:
 
         def make(kind: str) -> Deployment:
-            home = Path(tempfile.mkdtemp(dir=reachable(homes)))
+            home = Path(tempfile.mkdtemp(dir=homes))
             home.chmod(0o755)
             if kind == "managed":
                 return made.enter_context(managed(user(MANAGED_UID, home / "own"), clinic_db))

@@ -201,7 +201,9 @@ class TestHostilePage:
         forms = paths - {urlsplit(attack.person.page.url).path}
         expected = attempts_of(attack.plan, forms)
         attack.deployment.stop_gateway()
-        says = [r["says"] for r in attack.deployment.records("decision.refused")]
+        refused = attack.deployment.records("decision.refused")
+        assert {r["principal"] for r in refused} == {""}  # none came with her cookie
+        says = [r["says"] for r in refused]
         one_by_one = [s for s in says if "route" in s]
         assert {s["route"].split()[1] for s in one_by_one} >= paths
         summed = sum(s.get("left_out", 0) + s.get("left_out_before", 0) for s in says)

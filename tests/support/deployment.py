@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -190,16 +189,3 @@ def separate(owner: OsUser, user: OsUser, clinic_db: Path) -> Iterator[Deploymen
         gateway.stop()
     for person in people.values():
         person.close()
-
-
-def reachable(folder: Path) -> Path:
-    """*folder* made enterable for other users, with what lies above it."""
-    folder.chmod(0o755)
-    for above in folder.parents:
-        if not above.stat().st_mode & 0o001:
-            raise LookupError(f"other users cannot enter {above}")
-    return folder
-
-
-def is_root() -> bool:
-    return os.geteuid() == 0

@@ -71,6 +71,9 @@ def myself(home: Path) -> OsUser:
 def other(uid: int, home: Path) -> OsUser:
     """Another user of this machine.  Raises LookupError, saying why there is none."""
     python, path = _reachable(uid)
+    for above in home.parents:
+        if not above.stat().st_mode & 0o001:
+            raise LookupError(f"other users cannot enter {above}")
     home.mkdir(parents=True, exist_ok=True)
     user = OsUser(uid=uid, home=home, python=[*_as(uid), python], path=path)
     user.own(home)
