@@ -42,7 +42,9 @@ def seconds_until_stopped(deployment, intent: str, since: datetime) -> float:
 
 
 class TestInterrupt:
-    def test_of_a_cell_cancels_its_statement(self, deployment, analyst, running, record_property):
+    def test_of_a_cell_cancels_its_statement(
+        self, deployment, analyst, running, record_testsuite_property
+    ):
         """The stop button: KeyboardInterrupt in the kernel, `cancelled` in the record."""
         cell = analyst.begin(f"%%govsql clinic\n{ENDLESS}")
         intent = running()
@@ -50,7 +52,7 @@ class TestInterrupt:
         analyst.interrupt()
         assert "KeyboardInterrupt" in cell.result().error
         took = seconds_until_stopped(deployment, intent, since)
-        record_property("seconds_until_stopped", took)
+        record_testsuite_property(f"{deployment.kind}: seconds until the engine stopped", took)
         assert 0 <= took < STOPPED_WITHIN
 
     def test_of_an_awaited_query_cancels_its_statement(self, deployment, analyst, running):
