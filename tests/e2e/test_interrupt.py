@@ -13,7 +13,7 @@ from tests.support.waiting import until
 ENDLESS = "SELECT count(*) AS n FROM encounters a, encounters b, encounters c, encounters d"
 """Runs for years, and returns nothing before its end."""
 STOPPED_WITHIN = 3.0
-"""Seconds from the interrupt to the outcome; on an idle machine it takes about a tenth."""
+"""Seconds from the interrupt to the outcome; it takes a few hundredths."""
 
 
 @pytest.fixture
