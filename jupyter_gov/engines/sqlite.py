@@ -17,7 +17,6 @@ begins by comparing the schema with the catalog).
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import sqlite3
 import sys
@@ -280,7 +279,11 @@ class SqliteExecution:
 
 
 def _some(cursor: sqlite3.Cursor, most: int) -> tuple[list[tuple[object, ...]], bool]:
-    """The next rows, at most so many and of about `BATCH_BYTES`; and whether more may follow."""
+    """
+    The next rows, at most so many and of about `BATCH_BYTES`; and whether more may follow.
+
+    One row of each few is weighed.  Whoever hides large ones between them meets the allowance.
+    """
     rows: list[tuple[object, ...]] = []
     size, asked = 0, 1
     at_once = max(1, min(16, _AT_ONCE // (len(cursor.description or ()) or 1)))
@@ -290,9 +293,9 @@ def _some(cursor: sqlite3.Cursor, most: int) -> tuple[list[tuple[object, ...]], 
         rows += found
         if len(found) < asked:
             return rows, False
-        weight = sum(map(sys.getsizeof, itertools.chain.from_iterable(found))) or 1
-        size += weight
-        asked = max(1, min(2 * asked, at_once, BATCH_BYTES * asked // (8 * weight)))
+        weight = sum(map(sys.getsizeof, found[len(rows) // asked % asked])) or 1
+        size += weight * asked
+        asked = max(1, min(2 * asked, at_once, BATCH_BYTES // (8 * weight)))
     return rows, True
 
 

@@ -229,6 +229,9 @@ HOGS = {
         + ", ".join([f"printf('%.*c', {length - 1000}, 'x')"] * columns)
         for columns, length in SHAPES
     },
+    "large rows between small ones": "SELECT "
+    + ", ".join([f"CASE WHEN a.n % 16 > 2 THEN {BIG} END"] * 8)
+    + f" FROM ({NUMBERS.format(9000)}) a",
     "one value in many columns": f"SELECT {', '.join('x' * 128)} FROM (SELECT {BIG} AS x LIMIT 1)",
     "many wide rows": f"SELECT {', '.join([BIG] * 20)} FROM claims a, claims b, claims c",
     "small rows, then wide ones": "SELECT "
