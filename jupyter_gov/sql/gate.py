@@ -15,7 +15,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from jupyter_gov.errors import BadSyntax, Next, Position, StatementRefused
-from jupyter_gov.sql.expansion import MAX_NODES, nodes_expanded
+from jupyter_gov.sql.expansion import MAX_NODES, MAX_WINDOWS, nodes_expanded, windows
 
 # sqlglot warns with the statement's own text, which may hold what must not be in a log.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
@@ -105,13 +105,14 @@ def read(sql: str, dialect: str) -> Statement:
 def _check_size(tree: exp.Expr) -> None:
     """What a database would put in before its first step, where no timeout reaches it."""
     try:
-        fits = nodes_expanded(tree) <= MAX_NODES
+        fits = nodes_expanded(tree) <= MAX_NODES and windows(tree) <= MAX_WINDOWS
     except RecursionError:
         fits = False
     if not fits:
         raise StatementRefused(
             "the statement is too large once its subqueries are put in",
-            hint="Each use of a CTE counts its whole text again: name it less often.",
+            hint="Each use of a CTE counts its whole text again, and each different window is a"
+            " subquery of its own.",
             next=_FIX,
         )
 

@@ -66,8 +66,21 @@ class TestDoublings:
         with pytest.raises(StatementRefused, match="too large"):
             read(sql, "sqlite")
 
+    def test_a_thousand_different_windows_are_refused(self):
+        """Each becomes a subquery in the one before, which takes quadratic time."""
+        each = ", ".join(f"sum(a) OVER (PARTITION BY b + {i})" for i in range(1_000))
+        with pytest.raises(StatementRefused, match="too large"):
+            read(f"SELECT {each} FROM t", "sqlite")
+
 
 class TestHonestSizes:
+    def test_many_functions_over_one_window_pass(self):
+        """They share it, named or not."""
+        named = ", ".join(f"lag(a, {i}) OVER w" for i in range(150))
+        plain = ", ".join(f"lag(a, {i}) OVER (ORDER BY a)" for i in range(150))
+        assert read(f"SELECT {named} FROM t WINDOW w AS (ORDER BY a)", "sqlite").relations
+        assert read(f"SELECT {plain} FROM t", "sqlite").relations
+
     def test_a_pipeline_of_ctes_weighs_about_what_is_written(self):
         """Twenty steps, each over the one before, stay small."""
         link = "SELECT x, row_number() OVER (ORDER BY x) AS n FROM a{0} WHERE x > 1 GROUP BY 1"
