@@ -179,7 +179,7 @@ class Gateway:
             settings.lifetimes.session_idle,
         )  # fmt: skip
         self.doorkeeper = Doorkeeper(
-            Enrolment(self.store, self.clock), self.store, self.ender, self.clock
+            Enrolment(self.store, self.clock, after=1), self.store, self.ender, self.clock
         )
         self.continuity = Continuity(self.store, self.log, self.ender, self.clock)
         self.grants = GrantDesk(self.store, self.log, self.audit_key, self.ender, self.clock)

@@ -93,6 +93,8 @@ class Serving:
             managed=self._managed is not None,
         )
         server = CappedServer(application(service), ssl_options=self._tls(), **LIMITS)
+        serves_from = gateway.doorkeeper.enrolment.serves_from
+        await asyncio.sleep(max(serves_from - gateway.clock().timestamp(), 0))
         server.add_sockets(sockets)
         admin = HTTPServer(admin_application(self))
         admin_path = gateway.settings.state_dir / "admin.sock"

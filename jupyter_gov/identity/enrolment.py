@@ -55,11 +55,16 @@ class NonceMemory:
 class Enrolment:
     """Servers open slots, kernels enrol into them, both sign their requests."""
 
-    def __init__(self, store: IdentityStore, clock: Clock) -> None:
+    def __init__(self, store: IdentityStore, clock: Clock, *, after: int = 0) -> None:
         self._store = store
         self._clock = clock
         self._nonces = NonceMemory()
-        self._began = int(clock().timestamp())
+        self.serves_from = int(clock().timestamp()) + after
+        """
+        Seconds since the epoch: what was signed before may have been sent to the gateway that
+        served before, whose memory of it is gone.  Timestamps are whole seconds: where another
+        gateway served a moment ago, pass *after* 1 and wait so long.
+        """
 
     def open_slot(self, server: Server, asked: OpenSlot) -> Slot:
         """
@@ -128,7 +133,7 @@ class Enrolment:
                 "the request's timestamp is too far from the gateway's clock",
                 hint="Set the clocks of both machines (NTP).",
             )
-        if claim.created < self._began:
+        if claim.created < self.serves_from:
             # The memory of what was sent before went with the gateway that received it.
             raise Unauthenticated(
                 "the request was signed before this gateway started",

@@ -47,7 +47,12 @@ def run(ground: Ground) -> None:
             grown: list[float] = []
             for pair in range(ground.pairs):
                 for side in seconds:
-                    with bench.worker(side, f"{name[:5]}-{pair}") as worker, watched(pid) as memory:
+                    with (
+                        bench.worker(
+                            side, f"{name.replace(' ', '-').replace(',', '')}-{pair}"
+                        ) as worker,
+                        watched(pid) as memory,
+                    ):
                         before = psutil.Process(pid).memory_info().rss / 1e6
                         answer = worker.ask(sql)
                     assert answer["rows"] == ground.rows
