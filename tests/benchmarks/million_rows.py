@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,12 +48,8 @@ def run(ground: Ground) -> None:
             grown: list[float] = []
             for pair in range(ground.pairs):
                 for side in seconds:
-                    with (
-                        bench.worker(
-                            side, f"{name.replace(' ', '-').replace(',', '')}-{pair}"
-                        ) as worker,
-                        watched(pid) as memory,
-                    ):
+                    kernel_id = re.sub(r"\W+", "-", f"{name} {pair}")
+                    with bench.worker(side, kernel_id) as worker, watched(pid) as memory:
                         before = psutil.Process(pid).memory_info().rss / 1e6
                         answer = worker.ask(sql)
                     assert answer["rows"] == ground.rows
