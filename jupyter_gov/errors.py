@@ -18,7 +18,7 @@ class Next:
     """What to do now: a machine-readable *action* with the command for each kind of reader."""
 
     action: str
-    """One of: login, request_grant, fix_sql, narrow, restart_kernel, ask_admin."""
+    """One of: login, request_grant, fix_sql, retry, narrow, restart_kernel, ask_admin."""
     magic: str = ""
     """The line a person types in a notebook, e.g. ``%gov login``."""
     call: str = ""

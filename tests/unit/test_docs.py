@@ -170,6 +170,17 @@ class TestNames:
         codes = {cls.code for cls in errors.tree()}
         assert {code for _, cell in rows for code in re.findall(r"`(\w+)`", cell)} <= codes
 
+    def test_every_action_the_code_sends_is_published(self):
+        """An agent acts on them: one that is not in the list helps nobody."""
+        sent = {
+            action
+            for path in (ROOT / "jupyter_gov").rglob("*.py")
+            for action in re.findall(r'\bNext\(\s*"(\w+)"', path.read_text())
+        }
+        told = re.findall(r"\b[a-z_]{5,}\b", inspect.getsource(errors.Next).partition("One of:")[2])
+        assert "retry" in sent
+        assert sent <= set(told)
+
     def test_retryable_codes_are(self):
         """The list of what may be tried again is the classes' own."""
         text = (ROOT / "docs" / "howto" / "handle-errors-in-an-agent.md").read_text()
