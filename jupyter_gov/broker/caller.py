@@ -99,8 +99,8 @@ class Doorkeeper:
         if session is not None and not session.active(self._clock()):
             self._ender.end(Target("session", session.session_id), "its time was over")
             session = None
-        if session is not None and session.generation != kernel.generation:
-            session = None  # see `continuity`: it did not come over to this start of the kernel
+        if session is not None and not session.in_start(kernel):
+            session = None
         if session is None:
             last = self._store.last_session(kernel.server_id, kernel.kernel_id)
             ended = (

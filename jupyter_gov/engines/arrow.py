@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from jupyter_gov.wire.messages import MIXED
+from jupyter_gov.wire.cells import MIXED, encode_cell
 
 _TYPES = {
     frozenset({int}): pa.int64(),
@@ -23,15 +21,7 @@ beside blobs, and whole numbers of floats."""
 
 
 def _mixed(values: Sequence[Any]) -> pa.Array:
-    cells: list[str | None] = []
-    for value in values:
-        if value is None:
-            cells.append(None)
-        elif isinstance(value, bytes):
-            cells.append(json.dumps({"bytes": base64.b64encode(value).decode()}))
-        else:
-            cells.append(json.dumps(value, ensure_ascii=False))
-    return pa.array(cells, pa.string())
+    return pa.array(map(encode_cell, values), pa.string())
 
 
 class BatchBuilder:

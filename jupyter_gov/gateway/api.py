@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 
 from tornado.iostream import StreamClosedError
 
@@ -21,6 +20,7 @@ from jupyter_gov.broker.views import (
 )
 from jupyter_gov.gateway.handlers import GovHandler, Service, SignedHandler
 from jupyter_gov.gateway.pipe import Pipe
+from jupyter_gov.identity.enrolment import KERNEL_ID
 from jupyter_gov.identity.model import Kernel, Server
 from jupyter_gov.wire import messages as m
 from jupyter_gov.wire.times import utc
@@ -327,8 +327,6 @@ class SlotsHandler(ServerHandler):
     async def post(self) -> None:
         server = await self.server()
         asked = m.decode(m.OpenSlot, self.request.body)
-        if not re.fullmatch(KERNEL_ID, asked.kernel_id):
-            raise errors.BadRequest("a kernel's id is 1 to 80 letters, digits, . _ or -")
         isolation = await self.call(self.measured)
         self.answer(await self.call(self._open, server, asked, isolation))
 
@@ -408,13 +406,12 @@ def _left(most: int | None, used: int) -> int | None:
 def _view(service: Service, kernel: Kernel) -> m.SessionView:
     gateway = service.gateway
     session = gateway.store.session_of(kernel.server_id, kernel.kernel_id)
-    if session is not None and session.generation != kernel.generation:
+    if session is not None and not session.in_start(kernel):
         session = None
     grants = gateway.store.grants_of(session.session_id) if session else []
     return session_view(kernel, session, grants, service.page_url, gateway.clock())
 
 
-KERNEL_ID = r"([A-Za-z0-9_.-]{1,80})"
 ROUTES: list[tuple[str, type[GovHandler]]] = [
     (f"{m.API}/health", HealthHandler),
     (f"{m.API}/enrol", EnrolHandler),
@@ -429,6 +426,6 @@ ROUTES: list[tuple[str, type[GovHandler]]] = [
     (f"{m.API}/queries", QueriesHandler),
     (f"{m.API}/queries/([A-Za-z0-9_-]+)", QueryHandler),
     (f"{m.API}/slots", SlotsHandler),
-    (f"{m.API}/slots/{KERNEL_ID}", SlotHandler),
+    (f"{m.API}/slots/({KERNEL_ID})", SlotHandler),
     (f"{m.API}(?:/.*)?", NothingHandler),
 ]

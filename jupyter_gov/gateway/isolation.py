@@ -14,7 +14,7 @@ import socket
 import stat
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from jupyter_gov.identity.model import SAME_USER, SEPARATE
@@ -57,10 +57,9 @@ def _ours(found: os.stat_result) -> bool:
     return found.st_uid in (os.geteuid(), 0)
 
 
-def _open_above(path: Path) -> Path | None:
-    """The first folder above *path* in which others could put something else in its place."""
-    for folder in path.parents:
-        found = folder.stat()
+def _open_above(above: Mapping[Path, os.stat_result]) -> Path | None:
+    """The first folder above a path in which others could put something else in its place."""
+    for folder, found in above.items():
         mode = stat.S_IMODE(found.st_mode)
         if not _ours(found) or (mode & 0o022 and not mode & stat.S_ISVTX):
             return folder
@@ -81,17 +80,16 @@ def exposed(secret: Iterable[Path], code: Iterable[Path] = ()) -> list[str]:
     for path, forbidden in looked:
         try:
             found = path.stat()
-            above = [folder.stat() for folder in path.parents]
-            replaced = _open_above(path)
+            above = {folder: folder.stat() for folder in path.parents}
         except OSError:
             continue
-        inside = any(_closed(folder) and _ours(folder) for folder in above)
+        inside = any(_closed(folder) and _ours(folder) for folder in above.values())
         if not _ours(found):
             problems.append(f"{path} belongs to another user: chown it to the gateway's")
         elif stat.S_IMODE(found.st_mode) & forbidden and not inside:
             mode = "go-rwx" if forbidden == 0o066 else "go-w"
             problems.append(f"{path} is open to others: chmod {mode} {path}")
-        elif replaced is not None:
+        elif (replaced := _open_above(above)) is not None:
             problems.append(f"{path} could be replaced, since others can change {replaced}")
     return problems
 

@@ -21,6 +21,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -216,12 +217,16 @@ class Serving:
             asyncio.get_running_loop().remove_reader(0)
             self.stop("the notebook server that managed it ended")
 
+    def _tick(self) -> datetime | None:
+        following = self.gateway.ender.end_what_is_over()
+        self._attempts.sum_up()
+        return following
+
     async def _watch_clock(self) -> None:
         """End grants and sessions at their time."""
         while True:
             try:
-                following = await asyncio.to_thread(self.gateway.ender.end_what_is_over)
-                await asyncio.to_thread(self._attempts.sum_up)
+                following = await asyncio.to_thread(self._tick)
             except Exception as fault:
                 log.error("ending what is over: %s", type(fault).__name__)
                 following = None

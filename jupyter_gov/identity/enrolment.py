@@ -24,7 +24,7 @@ from jupyter_gov.wire.messages import Enrol, OpenSlot, Slot
 
 _RESTART = Next("restart_kernel", magic="restart the kernel")
 _CLAIM_LENGTH = 300
-_KERNEL_ID = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+KERNEL_ID = r"[A-Za-z0-9_.-]{1,80}"
 
 
 def fingerprint(secret: str) -> bytes:
@@ -72,7 +72,7 @@ class Enrolment:
 
         Raises BadRequest for what is no kernel's id.
         """
-        if not _KERNEL_ID.fullmatch(asked.kernel_id):
+        if not re.fullmatch(KERNEL_ID, asked.kernel_id):
             raise BadRequest("a kernel id is 1 to 80 letters, digits, _ . or -")
         slot_id = "K-" + secrets.token_hex(8)
         secret = secrets.token_urlsafe(32)

@@ -111,6 +111,10 @@ class Session:
     def active(self, at: datetime) -> bool:
         return self.ended_at is None and at < self.ends_at
 
+    def in_start(self, kernel: Kernel) -> bool:
+        """Whether it is of this start of its kernel, or came over to it (`broker.continuity`)."""
+        return self.generation == kernel.generation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachRequest:

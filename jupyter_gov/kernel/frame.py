@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import urllib3
 
 from jupyter_gov.errors import BadRequest, StreamBroken
-from jupyter_gov.wire.messages import MIXED, TRAILER, Head, Trailer, decode, decode_error
+from jupyter_gov.wire.cells import MIXED, decode_cell
+from jupyter_gov.wire.messages import TRAILER, Head, Trailer, decode, decode_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,7 +185,7 @@ def _object_columns(tables: list[pa.Table], dtype_backend: DtypeBackend) -> pd.D
         for i, field in enumerate(table.schema):
             values = table.column(i).to_pylist()
             if field.metadata and MIXED in field.metadata:
-                values = [_opened(value) for value in values]
+                values = [decode_cell(value) for value in values]
             columns[i] += values
     make = _arrow_series if dtype_backend == "pyarrow" else pd.Series
     frame = pd.DataFrame({i: make(values) for i, values in enumerate(columns)})
@@ -204,10 +203,3 @@ def _arrow_series(values: list[Any]) -> pd.Series[Any]:
     elif len(kinds) > 1:
         return pd.Series(values, dtype=object)
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.array(values)))
-
-
-def _opened(cell: str | None) -> Any:
-    if cell is None:
-        return None
-    value = json.loads(cell)
-    return base64.b64decode(value["bytes"]) if isinstance(value, dict) else value

@@ -8,8 +8,6 @@ that the engine's wall has a hole, so it is withheld and counted, and the record
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +18,7 @@ import pyarrow.compute as pc
 
 from jupyter_gov.masking.model import Treatment
 from jupyter_gov.masking.treatments import OLDEST_AGE, SHAPES, Seals
-from jupyter_gov.wire.messages import MIXED
+from jupyter_gov.wire.cells import MIXED, decode_cell
 
 _SEAL = re.compile(Seals.PATTERN)
 _MARK, _CLOSE = Seals.OPEN[0].encode(), Seals.CLOSE.encode()
@@ -75,7 +73,8 @@ def _withhold(column: pa.Array, bad: pa.Array, index: int, counts: FrameCounts) 
 def _without_seals(column: pa.Array, mixed: bool, index: int, counts: FrameCounts) -> pa.Array:
     kind = column.type
     if mixed:
-        bad = pa.array([_carries(_opened(cell)) for cell in column.to_pylist()], pa.bool_())
+        # Opened, since JSON's escapes and base64 would hide the marks.
+        bad = pa.array([_carries(decode_cell(cell)) for cell in column.to_pylist()], pa.bool_())
     elif _holds_no_text(kind):
         return column
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -109,12 +108,6 @@ def _may_carry(column: pa.Array) -> bool:
     data = column.buffers()[2]
     plain = b"" if data is None else data.to_pybytes()
     return _MARK in plain or _CLOSE in plain
-
-
-def _opened(cell: str | None) -> Any:
-    """What a cell of a mixed column stands for: its marks must not hide in base64."""
-    value = None if cell is None else json.loads(cell)
-    return base64.b64decode(value["bytes"]) if isinstance(value, dict) else value
 
 
 def _carries(value: Any) -> bool:

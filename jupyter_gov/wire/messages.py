@@ -28,8 +28,6 @@ MAX_BODY = 1024 * 1024
 """Bytes of a request: a statement and its parameters are less."""
 TRAILER = b"gov"
 """Arrow metadata key of the last, empty batch: the outcome.  No trailer: the query failed."""
-MIXED = b"gov.mixed"
-"""Arrow field metadata: the cells are JSON, since the engine returned several types."""
 
 _MAX_BITS = 4096
 """Of a whole number: how many fit in a column is the database's to say; no reader takes more."""

@@ -21,11 +21,6 @@ def own(make_site):
         yield populate(gateway)
 
 
-@pytest.fixture(scope="module")
-def con(site):
-    return site.analyst().connect("clinic")
-
-
 class TestLooking:
     def test_tables(self, con):
         """Those of the grant, with how much of each is treated."""

@@ -23,16 +23,6 @@ def site(make_site):
         yield populate(gateway)
 
 
-@pytest.fixture(scope="module")
-def analyst(site):
-    return site.analyst()
-
-
-@pytest.fixture(scope="module")
-def con(analyst):
-    return analyst.connect("clinic")
-
-
 class TestAStatement:
     def test_before_and_after(self, site, analyst, con):
         """The intent says who, why, under what; the outcome what came of it."""

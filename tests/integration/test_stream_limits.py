@@ -27,16 +27,6 @@ def site(make_site):
         yield populate(gateway)
 
 
-@pytest.fixture(scope="module")
-def analyst(site):
-    return site.analyst()
-
-
-@pytest.fixture(scope="module")
-def con(analyst):
-    return analyst.connect("clinic")
-
-
 class TestRows:
     @pytest.mark.parametrize("rows", [0, 1, 999, 1_000, 1_001, 17_384, 17_385])
     def test_exactly_at_the_limit_it_is_whole(self, con, rows):

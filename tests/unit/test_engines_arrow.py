@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jupyter_gov.engines.arrow import BatchBuilder
 from jupyter_gov.kernel.frame import Answer, to_pandas
-from jupyter_gov.wire.messages import MIXED
+from jupyter_gov.wire.cells import MIXED
 
 values = st.sampled_from([
     None, 0, -1, 2**53, 2**53 + 1, 2**63 - 1, 0.5, 1.0, -0.0, 1e300, "", "a", "é\n", "1",

@@ -1,0 +1,27 @@
+"""Cells of a column in which the engine returned several types: JSON, in a column of texts."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+MIXED = b"gov.mixed"
+"""Arrow field metadata of such a column."""
+
+
+def encode_cell(value: Any) -> str | None:
+    """NULL stays NULL; bytes become an object, which no other value is."""
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return json.dumps({"bytes": base64.b64encode(value).decode()})
+    return json.dumps(value, ensure_ascii=False)
+
+
+def decode_cell(cell: str | None) -> Any:
+    """The value again.  Raises ValueError, KeyError, TypeError for what is no such cell."""
+    if cell is None:
+        return None
+    value = json.loads(cell)
+    return base64.b64decode(value["bytes"]) if isinstance(value, dict) else value
