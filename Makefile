@@ -18,7 +18,7 @@ help:  ## List the verbs
 demo: $(VENV)/.demo  ## Try it: a clinic, JupyterLab and a gateway here (CHECK=1: without a browser)
 	$(BIN)/python examples/demo.py $(if $(CHECK),--check)
 
-test: $(VENV)/.test chromium  ## Run every test but the long forms (ARGS="-k name" for some)
+test: $(VENV)/.test chromium postgres  ## Run every test but the long forms (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.test $(FRONT)  ## Lint, types, import contracts, generated docs, the front end
@@ -29,10 +29,10 @@ check: $(VENV)/.test $(FRONT)  ## Lint, types, import contracts, generated docs,
 	$(BIN)/python docs/generate.py --check
 	cd labextension && ../$(BIN)/jlpm lint && ../$(BIN)/jlpm test
 
-soak: $(VENV)/.test chromium  ## The long forms: kill loops, fuzzing, scale, latency
+soak: $(VENV)/.test chromium postgres  ## The long forms: kill loops, fuzzing, scale, latency
 	$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
 
-bench: $(VENV)/.test  ## Governed against direct, both sides in one run
+bench: $(VENV)/.test postgres  ## Governed against direct, both sides in one run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 docs: $(VENV)/.test  ## Write the generated pages of docs/reference again
@@ -67,3 +67,13 @@ chromium:
 	  sudo=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); \
 	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends chromium; } \
 	|| { echo "make test needs chromium for the browser tests: install it and try again" >&2; exit 1; }
+
+# The server of the PostgreSQL tests, which start and end a cluster of their own.
+.PHONY: postgres
+postgres:
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || { \
+	  echo "no PostgreSQL here: installing it with apt-get"; \
+	  sudo=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); \
+	  $$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends \
+	    postgresql postgresql-contrib; } \
+	|| { echo "make test needs a PostgreSQL server: install it and try again" >&2; exit 1; }

@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from jupyter_gov.testing.person import EvaluationPerson
+from tests.support import postgres as postgres_support
 from tests.support.gateway import ROOT, GatewayProcess, StubKernel, StubServer, free_port, running
 
 
@@ -99,3 +100,18 @@ def site(make_site: Callable[..., GatewayProcess]) -> Iterator[Site]:
     """One gateway for the tests that leave it as they found it."""
     with running(make_site()) as gateway:
         yield populate(gateway)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_support.Server]:
+    """A PostgreSQL of the tests' own; every test that writes makes itself a database."""
+    with postgres_support.server() as running_server:
+        yield running_server
+
+
+@pytest.fixture(scope="session")
+def hospital_template(postgres: postgres_support.Server) -> str:
+    """A database with the cases' small hospital, to make others from; nobody connects to it."""
+    postgres.create("hospital_template")
+    postgres.load("hospital_template", postgres_support.CASES / "schema.sql")
+    return "hospital_template"
