@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow as pa
 from jupyter_gov.access.model import Eligibility
 from jupyter_gov.connections.model import Catalog, ConnectionSpec
 from jupyter_gov.masking.model import Profile, Treatment
-from jupyter_gov.masking.treatments import Seals
+from jupyter_gov.masking.treatments import Opener, Seals
 from jupyter_gov.sql.gate import Statement
 from jupyter_gov.wire.messages import Bind
 
@@ -34,6 +34,10 @@ class Execution(Protocol):
 
     @property
     def treated(self) -> Mapping[str, Treatment]: ...
+
+    @property
+    def opener(self) -> Opener:
+        """Opens the seals that this statement's projections made."""
 
     def expected(self, names: list[str]) -> list[Treatment | None]: ...
 
@@ -60,7 +64,18 @@ class Engine(Protocol):
         seals: Seals,
         today: date,
         deadline: float,
-    ) -> Execution: ...
+        grant_id: str,
+        ends_at: datetime,
+    ) -> Execution:
+        """
+        Make ready to run under that profile on those tables only, until *ends_at* at most.
+
+        Args:
+            deadline: of `time.monotonic`; the database stops by itself then.
+        """
+
+    def end_grant(self, grant_id: str) -> None:
+        """Leave nothing in the database that a grant's statements ran with.  Never raises."""
 
     def close(self) -> None: ...
 

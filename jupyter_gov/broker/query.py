@@ -166,6 +166,8 @@ class QueryFlow:
                 seals=self._seals_of(grant.grant_id),
                 today=self._clock().date(),
                 deadline=began + left.total_seconds(),
+                grant_id=grant.grant_id,
+                ends_at=ends_at,
             )
             run.started(execution)
             try:

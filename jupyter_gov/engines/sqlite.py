@@ -37,7 +37,7 @@ from jupyter_gov.engines.sqlite_guard import Guard, StaleCatalog
 from jupyter_gov.engines.sqlite_spelling import for_views
 from jupyter_gov.errors import BindMissing, DatabaseUnavailable, Next
 from jupyter_gov.masking.model import Profile, Treatment
-from jupyter_gov.masking.treatments import Seals, pseudonym
+from jupyter_gov.masking.treatments import Opener, Seals, pseudonym
 from jupyter_gov.sql.gate import Source, Statement
 from jupyter_gov.sql.names import place_of
 from jupyter_gov.wire.messages import Bind
@@ -100,12 +100,15 @@ class SqliteEngine:
         seals: Seals,
         today: date,
         deadline: float,
+        grant_id: str = "",
+        ends_at: datetime | None = None,
     ) -> SqliteExecution:
         """
         Make ready to run under that profile on those tables only.
 
         Args:
             deadline: of `time.monotonic`; the database stops by itself then.
+            grant_id, ends_at: a file knows no roles, so there is nothing to end later.
 
         Raises BindMissing, DatabaseUnavailable.
         """
@@ -115,7 +118,7 @@ class SqliteEngine:
             try:
                 guard = self._take(profile, tables)
                 guard.begin(seals=seals, today=today, deadline=deadline)
-                return SqliteExecution(self, self._spec.name, guard, statement, values)
+                return SqliteExecution(self, self._spec.name, guard, statement, values, seals)
             except StaleCatalog:
                 self._state = None
             except (sqlite3.Error, OSError) as error:
@@ -156,6 +159,9 @@ class SqliteEngine:
                 return
         guard.close()
 
+    def end_grant(self, grant_id: str) -> None:
+        """Nothing of a grant is in the file."""
+
     def close(self) -> None:
         """Close what is idle now, and what runs when it is done."""
         with self._lock:
@@ -181,7 +187,9 @@ class SqliteExecution:
         guard: Guard,
         statement: Statement,
         values: Mapping[str, Value],
+        opener: Opener,
     ) -> None:
+        self.opener = opener
         self._engine = engine
         self._guard = guard
         self._statement = statement

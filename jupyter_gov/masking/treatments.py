@@ -15,7 +15,7 @@ import string
 from collections.abc import Callable
 from datetime import date
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -186,6 +186,13 @@ def zip3(small: frozenset[str] = SMALL_ZIP3) -> Callable[[Value], str | None]:
         return "000" if area in small else area
 
     return _Memory(treat).__getitem__
+
+
+class Opener(Protocol):
+    """Opens what an engine sealed under one grant."""
+
+    def open(self, token: str) -> str | None:
+        """What is in a token; None for what is not one of this grant's tokens, whole."""
 
 
 class Seals:
