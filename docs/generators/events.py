@@ -35,6 +35,7 @@ _SAYS = {
     "actions": "Actions that the grant covers.",
     "address": "Address of the other end of the connection.",
     "approval": "How the grant came about: `auto`.",
+    "asked": "What was refused: to `run` the statement, or to `explain` it.",
     "body": "SHA-256 of a request that is no query.",
     "bytes": "Its size.",
     "bytes_produced": "Bytes of the answer that were made, up to the trailer.",

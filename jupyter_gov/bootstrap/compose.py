@@ -23,10 +23,11 @@ from jupyter_gov.broker.caller import Doorkeeper
 from jupyter_gov.broker.continuity import Continuity
 from jupyter_gov.broker.desk import GrantDesk
 from jupyter_gov.broker.end import Ender, Target
+from jupyter_gov.broker.intake import Intake
 from jupyter_gov.broker.limits import Limits
 from jupyter_gov.broker.ports import Engine, Policy
 from jupyter_gov.broker.query import QueryFlow
-from jupyter_gov.broker.record import recover
+from jupyter_gov.broker.record import Recorder, recover
 from jupyter_gov.broker.running import Running
 from jupyter_gov.engines.sqlite import SqliteEngine
 from jupyter_gov.engines.sqlite_limits import confine
@@ -190,9 +191,11 @@ class Gateway:
         self.identities = EvaluationIdentities(
             self._checked.identities, settings.state_dir / "evaluation.json", self.clock
         )
+        record = Recorder(self.log, self.audit_key, self.clock)
+        intake = Intake(self.doorkeeper, self.grants, self.limits, record, lambda: self.policy)
         self.queries = QueryFlow(
-            self.doorkeeper, self.grants, self.store, self.log, self.audit_key, self.limits,
-            self.running, self.clock, lambda: self.policy, self._seals_of,
+            intake, self.grants, self.store, self.log, record, self.running, self.clock,
+            self._seals_of,
         )  # fmt: skip
 
     def files(self) -> tuple[Path, ...]:

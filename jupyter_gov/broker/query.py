@@ -3,57 +3,41 @@ The way of a query, in the order in which every step must happen.
 
 Read `QueryFlow.run` first: it is the whole of it.  A refusal at any step but the first is recorded
 before it is answered; the limits of the first step would be none if each excess were a record.  The
-steps are numbered as in docs/explanation/architecture.md.
+steps are numbered as in docs/explanation/architecture.md; the first four are in `intake.py`, since
+what is only explained takes them too (`explain.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import logging
-import re
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pyarrow as pa
 
-from jupyter_gov.access.decide import Need, budget_spent, spent
-from jupyter_gov.access.model import Action, Grant
+from jupyter_gov.access.decide import budget_spent, spent
+from jupyter_gov.access.model import Grant
 from jupyter_gov.access.ports import GrantStore
 from jupyter_gov.audit.events import Event
 from jupyter_gov.audit.ports import AuditLog
-from jupyter_gov.audit.sealing import AuditKey
-from jupyter_gov.broker.caller import Caller, Doorkeeper, SignedRequest, of_kernel
-from jupyter_gov.broker.desk import MAX_NOTE, GrantDesk
+from jupyter_gov.broker.caller import Caller, SignedRequest
+from jupyter_gov.broker.desk import GrantDesk
 from jupyter_gov.broker.end import grant_over, timed_out
-from jupyter_gov.broker.limits import Limits
-from jupyter_gov.broker.ports import Engine, Policy, Sink
+from jupyter_gov.broker.intake import Intake, fault_of
+from jupyter_gov.broker.ports import Policy, Sink
 from jupyter_gov.broker.record import Recorder
 from jupyter_gov.broker.running import Run, Running
 from jupyter_gov.broker.stream import ArrowStream, rows_within
 from jupyter_gov.broker.views import head_of
-from jupyter_gov.errors import (
-    BadRequest,
-    BindMissing,
-    GovError,
-    NotAttached,
-    QueryFailed,
-)
+from jupyter_gov.errors import GovError
 from jupyter_gov.identity.ports import Clock
 from jupyter_gov.masking.treatments import Seals
 from jupyter_gov.sql import gate
-from jupyter_gov.sql.names import place_of
-from jupyter_gov.wire.messages import Bind, Query, decode, decode_bind
+from jupyter_gov.wire.messages import Bind, Query
 
-_log = logging.getLogger(__name__)
 _ITS_TIME = "ended while the statement ran: its time was over"
-_BYTES_PER_TOKEN = 8_192
-MAX_BINDS = 100_000
-"""Characters of all parameters together, as JSON."""
-_QUERY_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,59 +59,42 @@ class QueryFlow:
 
     def __init__(
         self,
-        doorkeeper: Doorkeeper,
+        intake: Intake,
         desk: GrantDesk,
         grants: GrantStore,
         log: AuditLog,
-        audit_key: AuditKey,
-        limits: Limits,
+        record: Recorder,
         running: Running,
         clock: Clock,
-        policy: Callable[[], Policy],
         seals_of: Callable[[str], Seals],
     ) -> None:
-        self._doorkeeper = doorkeeper
+        self._intake = intake
         self._desk = desk
         self._grants = grants
         self._log = log
-        self._record = Recorder(log, audit_key, clock)
-        self._limits = limits
+        self._record = record
         self._running = running
         self._clock = clock
-        self._policy = policy
         self._seals_of = seals_of
 
     def run(self, request: SignedRequest, sink: Sink) -> None:
         """One statement.  Raises GovError while nothing has been sent; later the trailer tells."""
-        self._limits.room(request.claim.key_id)  # 1 admit
-        kernel = self._doorkeeper.kernel(request)  # 2 authenticate
-        self._limits.pace(kernel.slot_id, _cost(request.body))
-        policy = self._policy()
-        try:
-            query = _checked(decode(Query, request.body))
-        except BadRequest as refusal:
-            raise self._record.malformed(of_kernel(kernel), request.body, refusal) from None
-        try:
-            caller = self._doorkeeper.attached(kernel)
-        except NotAttached as refusal:
-            raise self._record.refused(of_kernel(kernel), "", query, policy, refusal) from None
-        with self._limits.hold(kernel.slot_id, caller.session.principal.person):
+        with self._intake.asked(request, to="run") as asked:  # 1 admit, 2 authenticate
+            caller, query, policy = asked.caller, asked.query, asked.policy
             try:
-                self._desk.any(policy, caller, query.connection)  # 3 coarse authorise
-                engine = policy.engines[query.connection]
-                statement = gate.read(query.sql, engine.dialect)  # 4 gate
-                binds = _binds(query, statement)
-                need = _need(query, statement, engine)
-                grant, opened = self._desk.settle(policy, caller, need)  # 5 decide
-                intent = self._record.intent(caller, query, policy, statement, grant)
+                gated = self._intake.gated(asked)  # 3 coarse authorise, 4 gate
+                grant, opened = self._desk.settle(policy, caller, gated.need)  # 5 decide
+                intent = self._record.intent(caller, query, policy, gated.statement, grant)
             except Exception as problem:
-                why = problem if isinstance(problem, GovError) else _fault(problem)
+                why = problem if isinstance(problem, GovError) else fault_of(problem)
                 purpose = caller.session.purpose
-                raise self._record.refused(caller.actor, purpose, query, policy, why) from None
+                raise self._record.refused(
+                    caller.actor, purpose, query, policy, why, "run"
+                ) from None
             self._log.append(intent)  # 6 record the intent; raises: nothing runs
             allowed = Allowed(
-                caller=caller, query=query, policy=policy, statement=statement, binds=binds,
-                grant=grant, opened=opened, intent=intent,
+                caller=caller, query=query, policy=policy, statement=gated.statement,
+                binds=gated.binds, grant=grant, opened=opened, intent=intent,
             )  # fmt: skip
             self._execute(allowed, sink)  # 7 execute, 8 mask, 9 outcome
 
@@ -180,7 +147,7 @@ class QueryFlow:
         except GovError as problem:
             error = run.ended or self._in_time(problem, run, grant, left)
         except Exception as fault:  # ours; it must still close the intent, and is not shown
-            error = run.ended or _fault(fault)
+            error = run.ended or fault_of(fault)
         finally:
             self._running.remove(run)
         trailer = stream.trailer(error)
@@ -252,55 +219,3 @@ class QueryFlow:
         if self._clock() >= run.ends_at:
             return grant_over(grant, _ITS_TIME)
         return timed_out(left)
-
-
-def _need(query: Query, statement: gate.Statement, engine: Engine) -> Need:
-    catalog = engine.catalog()
-    return Need(
-        connection=query.connection,
-        tables=frozenset(catalog.resolve(name) or name for name in statement.relations),
-        action=Action(statement.action),
-        named=query.grant,
-        place_of=lambda table: place_of(table, query.sql, engine.dialect),
-    )
-
-
-def _cost(body: bytes) -> float:
-    """Of a request, in tokens: what is large is written to the record, and so comes seldom."""
-    return 1 + len(body) / _BYTES_PER_TOKEN
-
-
-def _binds(query: Query, statement: gate.Statement) -> dict[str, Bind]:
-    """The values of the statement's parameters.  Raises BindMissing for one too many."""
-    if extra := sorted(query.binds.keys() - set(statement.binds)):
-        raise BindMissing(f"there is a value for :{extra[0]}, which is not in the statement")
-    return {name: decode_bind(name, value) for name, value in query.binds.items()}
-
-
-def _checked(query: Query) -> Query:
-    if not _QUERY_ID.fullmatch(query.query_id):
-        raise BadRequest("a query id is 8 to 64 letters, digits, _ or -")
-    if query.limit is not None and query.limit < 0:
-        raise BadRequest("a limit is not negative")
-    if len(query.sql) > gate.MAX_SQL:
-        raise BadRequest(
-            f"the statement is longer than {gate.MAX_SQL:,} characters", hint="Bind values instead."
-        )
-    if (length := len(json.dumps(query.binds))) > MAX_BINDS:
-        raise BadRequest(
-            f"the parameters take {length:,} characters; {MAX_BINDS:,} may be sent",
-            hint="Parameters are for conditions, not for uploading data.",
-        )
-    if len(query.note) > MAX_NOTE:
-        raise BadRequest(f"a note has at most {MAX_NOTE} characters")
-    return query
-
-
-def _fault(fault: Exception) -> GovError:
-    # Only the place is logged: the message of a library's error may contain values.
-    frame = traceback.extract_tb(fault.__traceback__)[-1]
-    _log.error("fault %s at %s:%s", type(fault).__name__, frame.filename, frame.lineno)
-    return QueryFailed(
-        "the gateway failed while running the statement",
-        hint="The gateway's own log says where; the record says that it happened.",
-    )

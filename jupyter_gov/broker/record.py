@@ -104,11 +104,16 @@ class Recorder:
         )
 
     def refused(
-        self, actor: Actor, purpose: str, query: Query, policy: Policy, refusal: GovError
+        self, actor: Actor, purpose: str, query: Query, policy: Policy, refusal: GovError, to: str
     ) -> GovError:
-        """Record a refusal; returns what to raise."""
+        """Record the refusal to run or to explain; returns what to raise."""
         record = new_record_id()
-        says = {**self._says(record, policy, query), "code": refusal.code, "purpose": purpose}
+        says = {
+            **self._says(record, policy, query),
+            "asked": to,
+            "code": refusal.code,
+            "purpose": purpose,
+        }
         known = query.connection if query.connection in policy.connections else ""
         event = Event(
             kind="refusal",
@@ -120,9 +125,10 @@ class Recorder:
         )
         return self._write(event, refusal)
 
-    def malformed(self, actor: Actor, body: bytes, refusal: BadRequest) -> GovError:
+    def malformed(self, actor: Actor, body: bytes, refusal: BadRequest, to: str) -> GovError:
         """Record a request that is no query, by its size and digest; returns what to raise."""
         says = {
+            "asked": to,
             "code": refusal.code,
             "sql": UNREADABLE,
             "purpose": "",

@@ -24,9 +24,11 @@ from jupyter_gov.audit.sealing import AuditKey
 from jupyter_gov.broker.caller import Caller, Doorkeeper, SignedRequest
 from jupyter_gov.broker.desk import GrantDesk
 from jupyter_gov.broker.end import Ender
+from jupyter_gov.broker.intake import Intake
 from jupyter_gov.broker.limits import Limits, Rates
 from jupyter_gov.broker.ports import Policy
 from jupyter_gov.broker.query import QueryFlow
+from jupyter_gov.broker.record import Recorder
 from jupyter_gov.broker.running import Running
 from jupyter_gov.connections.model import Catalog, Column, Table
 from jupyter_gov.identity.enrolment import Enrolment
@@ -167,9 +169,11 @@ class Hospital:
             purposes={},
             groups={"ana": frozenset({"analysts"}), "rui": frozenset()},
         )
+        record = Recorder(log, self.audit_key, clock)
+        self.intake = Intake(self.doorkeeper, self.desk, self.limits, record, lambda: self.policy)
         self.flow = QueryFlow(
-            self.doorkeeper, self.desk, store, log, self.audit_key, self.limits, self.running,
-            clock, lambda: self.policy, lambda _: Seals(bytes(64)),
+            self.intake, self.desk, store, log, record, self.running, clock,
+            lambda _: Seals(bytes(64)),
         )  # fmt: skip
         self._ids = itertools.count(1)
 
