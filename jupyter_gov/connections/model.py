@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeAlias
 
 from jupyter_gov.connections.secrets import SecretRef
 
-Tags = Mapping[str, Mapping[str, str]]
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """What the parts of a JSON column hold.  A part that is not listed is absent."""
+
+    parts: tuple[tuple[str, Tag], ...]
+
+    def __str__(self) -> str:
+        return ", ".join(self._leaves())
+
+    def _leaves(self, above: str = "") -> Iterator[str]:
+        for key, tag in self.parts:
+            if isinstance(tag, Paths):
+                yield from tag._leaves(f"{above}{key}.")
+            else:
+                yield f"{above}{key}: {tag}"
+
+
+Tag: TypeAlias = str | Paths
+Tags = Mapping[str, Mapping[str, Tag]]
 """table → column → tag, as the admin wrote it."""
+
+
+def leaf_tags(tag: Tag) -> Iterator[str]:
+    """The tag itself, or those of the parts."""
+    if isinstance(tag, Paths):
+        for _, below in tag.parts:
+            yield from leaf_tags(below)
+    else:
+        yield tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +58,16 @@ class ConnectionSpec:
     max_bytes: int = 2_000_000_000
     """And at most this many bytes, as Arrow lays them out."""
     tags: Tags = field(default_factory=dict)
+    schemas: tuple[str, ...] = ("public",)
+    """Of PostgreSQL: the schemas whose tables are exposed; those of the first need no prefix."""
+    max_sessions: int = 20
+    """Of PostgreSQL: database sessions of all grants together."""
 
     @property
     def dialect(self) -> str:
-        return self.url.partition(":")[0].partition("+")[0]
+        """As sqlglot calls it."""
+        backend = self.url.partition(":")[0].partition("+")[0]
+        return {"postgresql": "postgres"}.get(backend, backend)
 
     def fingerprint(self) -> str:
         """
@@ -49,7 +84,7 @@ class Column:
 
     name: str
     type: str
-    tag: str | None
+    tag: Tag | None
     """None: untagged, and so withheld unless the admin said otherwise."""
 
 
@@ -76,8 +111,19 @@ class Catalog:
     others: frozenset[str] = frozenset()
     """Names of objects nobody may reach: virtual tables, shadow tables."""
 
+    schemas: tuple[str, ...] = ()
+    """Those that a plain name is looked up in, in this order; empty: the engine has none."""
+
     def resolve(self, name: str) -> str | None:
         """The table's own spelling, compared as the engine compares names without quotes."""
         if name in self.tables:
             return name
-        return next((own for own in self.tables if own.lower() == name.lower()), None)
+        spelled = [name]
+        if self.schemas:
+            spelled.append(name.removeprefix(f"{self.schemas[0]}."))
+            spelled += [f"{schema}.{name}" for schema in self.schemas[1:]]
+        for wanted in spelled:
+            for own in self.tables:
+                if own.lower() == wanted.lower():
+                    return own
+        return None

@@ -1,0 +1,357 @@
+"""
+Provisioning: one reviewable SQL script that puts the wall up, and one that takes it down.
+
+The script holds no secret: keys are loaded afterwards by COPY, which no statement log shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from jupyter_gov.connections.model import ConnectionSpec
+from jupyter_gov.engines import postgres_minter as minter
+from jupyter_gov.engines.postgres_catalog import Relation, relations
+from jupyter_gov.engines.postgres_names import ADMIN, PRIVATE, Names, literal, quoted
+from jupyter_gov.engines.postgres_projections import Plan, Planner, Projection, crypto_schema
+from jupyter_gov.engines.postgres_public import Right, rights_of_public
+from jupyter_gov.masking.model import Profile
+
+_EMPTY_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a script is made from: the database as it is now, and the configuration."""
+
+    spec: ConnectionSpec
+    names: Names
+    gateway: str
+    """The gateway's own login."""
+    version: int
+    """Of the server, such as 150018."""
+    relations: tuple[Relation, ...]
+    plans: tuple[Plan, ...]
+    rights: tuple[Right, ...]
+    present: bool
+    """Whether it was provisioned before."""
+    standing: Mapping[tuple[str, str], str]
+    """``(schema, view)`` → fingerprint, of what was provisioned before."""
+    stale_schemas: tuple[str, ...]
+    stale_roles: tuple[str, ...]
+    """Of profiles that the configuration no longer has."""
+    crypto: str | None
+    notes: list[str] = field(default_factory=list)
+
+
+def names_of(session: psycopg.Connection[Any]) -> Names:
+    """The names in the database that *session* is connected to."""
+    return Names(session.info.dbname)
+
+
+def look(
+    session: psycopg.Connection[Any],
+    spec: ConnectionSpec,
+    profiles: Iterable[Profile],
+    gateway: str,
+) -> Source:
+    """
+    Read everything a script needs, in one snapshot; changes nothing.
+
+    Raises psycopg.Error.
+    """
+    with session.transaction():
+        session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        session.execute(_EMPTY_PATH)
+        names = names_of(session)
+        found = relations(session, spec.schemas)
+        planner = Planner(session, spec, names, found)
+        unique = {profile.profile_id: profile for profile in profiles}
+        plans = tuple(planner.plan(profile) for profile in unique.values())
+        present = session.execute(
+            "SELECT to_regclass(%s) IS NOT NULL", (f"{PRIVATE}.provisioned",)
+        ).fetchone() == (True,)
+        standing: dict[tuple[str, str], str] = {}
+        if present:
+            rows = session.execute(f"SELECT schema, view, fingerprint FROM {ADMIN}.provisioned()")
+            standing = {(schema, view): fingerprint for schema, view, fingerprint in rows}
+        wanted = {names.schema(p, s) for p in unique.values() for s in spec.schemas}
+        schemas = session.execute(
+            "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname ~ '^gov_[0-9a-f]{10}_'"
+            " ORDER BY 1"
+        ).fetchall()
+        groups = {names.group(p) for p in unique.values()}
+        readers = {names.reader(p.profile, x.table) for p in plans for x in p.projections}
+        roles = session.execute(
+            "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname LIKE %s ORDER BY 1 DESC",
+            (f"gov\\_g\\_{names.tag}\\_%",),
+        ).fetchall()
+        made = Source(
+            spec=spec,
+            names=names,
+            gateway=gateway,
+            version=session.info.server_version,
+            relations=tuple(found),
+            plans=plans,
+            rights=tuple(rights_of_public(session, gateway)),
+            present=present,
+            standing=standing,
+            stale_schemas=tuple(s for (s,) in schemas if s not in wanted),
+            stale_roles=tuple(r for (r,) in roles if r not in groups | readers),
+            crypto=crypto_schema(session),
+        )
+    made.notes.extend(_notes(made))
+    return made
+
+
+def _notes(source: Source) -> Iterator[str]:
+    if source.crypto is None:
+        yield "pgcrypto is not installed: sealed columns are withheld (CREATE EXTENSION pgcrypto)"
+    for relation in source.relations:
+        if relation.row_security:
+            yield (
+                f"{relation.schema}.{relation.name} has row level security: {source.names.owner}"
+                " sees only the rows that a policy shows it"
+            )
+    for line in sorted({line for plan in source.plans for line in plan.left_out}):
+        yield f"not exposed: {line}"
+
+
+# ------------------------------------------------------------------ the script
+
+
+def script(source: Source) -> str:
+    """What puts the wall up: one transaction, to be run as a superuser by psql or by us."""
+    parts = [
+        f"-- jupyter gov: provision the connection {source.spec.name}\n"
+        "-- Everything is done or nothing.  No secret stands here: keys are loaded afterwards.",
+        *(f"-- note: {note}" for note in source.notes),
+        "BEGIN;\nSET LOCAL search_path = pg_catalog;\nSET LOCAL lock_timeout = '10s';\n"
+        "SET LOCAL check_function_bodies = off;",
+        _roles(source),
+        f"-- Private: keys, literals, what was changed\n"
+        f"CREATE SCHEMA IF NOT EXISTS {PRIVATE};\nCREATE SCHEMA IF NOT EXISTS {ADMIN};"
+        + minter.TABLES,
+        "-- The minter: all that the gateway's login may call"
+        + minter.functions(source.names)
+        + minter.grants(source.names, source.gateway),
+        _rights(source.rights),
+        _source_rights(source),
+        _gone(source),
+        *(_profile(source, plan) for plan in source.plans),
+        "COMMIT;",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _role(name: str, options: str) -> str:
+    create = literal(f"CREATE ROLE {quoted(name)} {options}")
+    return (
+        f"DO $gov$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(name)}) THEN"
+        f" EXECUTE {create}; END IF; END $gov$;"
+    )
+
+
+def _roles(source: Source) -> str:
+    names = source.names
+    return "\n".join(
+        [
+            "-- Roles: the owner reads base tables, the minter makes roles, the gateway logs in",
+            _role(names.owner, "NOLOGIN NOINHERIT"),
+            _role(names.minter, "NOLOGIN CREATEROLE"),
+            f"GRANT pg_signal_backend TO {quoted(names.minter)};",
+            _role(source.gateway, "LOGIN NOINHERIT"),
+            f"ALTER ROLE {quoted(source.gateway)} NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION"
+            " NOBYPASSRLS NOINHERIT;",
+            f"GRANT CONNECT ON DATABASE {quoted(names.database)} TO {quoted(source.gateway)};",
+        ]
+    )
+
+
+def _rights(rights: Sequence[Right]) -> str:
+    if not rights:
+        return ""
+    done, undone = ["-- What PUBLIC had: first to those who had it from there alone, then away"], []
+    for right in rights:
+        for statement, inverse in right.statements():
+            done.append(f"{statement};")
+            undone.append(f"  ({literal(inverse)})")
+    return "\n".join(
+        [*done, f"INSERT INTO {PRIVATE}.undo (statement) VALUES\n" + ",\n".join(undone) + ";"]
+    )
+
+
+def _source_rights(source: Source) -> str:
+    """The owner reads what is projected, and no more."""
+    owner = quoted(source.names.owner)
+    lines = ["-- The owner of the projections reads the base tables"]
+    lines += [f"GRANT USAGE ON SCHEMA {quoted(s)} TO {owner};" for s in source.spec.schemas]
+    read = sorted({p.source for plan in source.plans for p in plan.projections if p.treatments})
+    lines += [f"GRANT SELECT ON {table} TO {owner};" for table in read]
+    return "\n".join(lines)
+
+
+def _gone(source: Source) -> str:
+    lines = []
+    for schema in source.stale_schemas:
+        lines.append(f"DROP SCHEMA {quoted(schema)} CASCADE;")
+        lines.append(f"DELETE FROM {PRIVATE}.provisioned WHERE schema = {literal(schema)};")
+    for role in source.stale_roles:
+        lines.append(f"DELETE FROM {PRIVATE}.offered WHERE role = {literal(role)};")
+        lines.append(f"DROP OWNED BY {quoted(role)}; DROP ROLE {quoted(role)};")
+    return "\n".join(["-- Profiles that the configuration no longer has", *lines]) if lines else ""
+
+
+def in_sync(source: Source, plan: Plan) -> bool:
+    """Whether what stands is what would be made."""
+    schemas = {source.names.schema(plan.profile, s) for s in source.spec.schemas}
+    standing = {key: mark for key, mark in source.standing.items() if key[0] in schemas}
+    return standing == {(p.schema, p.name): p.fingerprint for p in plan.projections}
+
+
+def _profile(source: Source, plan: Plan) -> str:
+    names, profile = source.names, plan.profile
+    if in_sync(source, plan):
+        return f"-- Profile {profile.profile_id} stands as it should"
+    group, owner = quoted(names.group(profile)), quoted(names.owner)
+    schemas = [names.schema(profile, s) for s in source.spec.schemas]
+    lines = [f"-- Profile {profile.profile_id}", _role(names.group(profile), "NOLOGIN")]
+    lines += _given(source, names.group(profile))
+    lines.append(f"GRANT CONNECT ON DATABASE {quoted(names.database)} TO {group};")
+    for schema in schemas:
+        lines.append(f"DROP SCHEMA IF EXISTS {quoted(schema)} CASCADE;")
+        lines.append(f"CREATE SCHEMA {quoted(schema)} AUTHORIZATION {owner};")
+        lines.append(f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {group};")
+        lines.append(f"DELETE FROM {PRIVATE}.provisioned WHERE schema = {literal(schema)};")
+    path = ", ".join(map(quoted, schemas))
+    lines.append(_offer(names.group(profile), path))
+    for schema, name, create in plan.functions:
+        lines.append(f"{create};")
+        lines.append(_handed(owner, group, schema, name))
+    for projection in plan.projections:
+        lines += _projection(source, plan, projection)
+    return "\n".join(lines)
+
+
+def _handed(owner: str, group: str, schema: str, name: str) -> str:
+    """Of a function whose arguments need not be spelled again: there may be several of a name."""
+    return (
+        "DO $gov$ DECLARE f regprocedure; BEGIN FOR f IN SELECT p.oid FROM pg_proc p WHERE"
+        f" p.proname = {literal(name)} AND p.pronamespace = {literal(quoted(schema))}::regnamespace"
+        f" LOOP EXECUTE format('ALTER FUNCTION %s OWNER TO {owner}', f);"
+        " EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);"
+        f" EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {group}, {owner}', f);"
+        " END LOOP; END $gov$;"
+    )
+
+
+def _projection(source: Source, plan: Plan, projection: Projection) -> list[str]:
+    names = source.names
+    view = f"{quoted(projection.schema)}.{quoted(projection.name)}"
+    reader = names.reader(plan.profile, projection.table)
+    options = " WITH (security_barrier)" if projection.barrier else ""
+    body = f"pg_get_viewdef({literal(view)}::regclass)"
+    return [
+        f"CREATE VIEW {view}{options} AS\n{projection.sql};",
+        f"ALTER VIEW {view} OWNER TO {quoted(names.owner)};",
+        _role(reader, "NOLOGIN"),
+        *_given(source, reader),
+        f"GRANT SELECT ON {view} TO {quoted(reader)};",
+        _offer(reader, ""),
+        f"INSERT INTO {PRIVATE}.provisioned (schema, view, relation, fingerprint, body) VALUES"
+        f" ({literal(projection.schema)}, {literal(projection.name)}, {literal(projection.table)},"
+        f" {literal(projection.fingerprint)}, encode(sha256(convert_to({body}, 'UTF8')), 'hex'));",
+    ]
+
+
+def _given(source: Source, role: str) -> list[str]:
+    """Since 16 a role that makes others can only hand out what it was given to administer."""
+    if source.version < 160_000:
+        return []
+    return [
+        f"GRANT {quoted(role)} TO {quoted(source.names.minter)}"
+        " WITH ADMIN OPTION, INHERIT FALSE, SET FALSE;"
+    ]
+
+
+def _offer(role: str, path: str) -> str:
+    return (
+        f"INSERT INTO {PRIVATE}.offered (role, search_path) VALUES ({literal(role)},"
+        f" {literal(path)}) ON CONFLICT (role) DO UPDATE SET search_path = excluded.search_path;"
+    )
+
+
+def removal(session: psycopg.Connection[Any]) -> str:
+    """
+    What takes the wall down and gives every right back.  Raises psycopg.Error.
+
+    The gateway's login stays: it may have a password somebody still needs to know of.
+    """
+    names = names_of(session)
+    undo = session.execute(f"SELECT statement FROM {PRIVATE}.undo ORDER BY number DESC").fetchall()
+    schemas = session.execute(
+        "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname ~ '^gov_[0-9a-f]{10}_'"
+        " ORDER BY 1"
+    ).fetchall()
+    roles = session.execute(
+        "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname ~ %s ORDER BY 1 DESC",
+        (f"^gov_(e|g)_{names.tag}_",),
+    ).fetchall()
+    lines = ["BEGIN;", "SET LOCAL search_path = pg_catalog;", "SET LOCAL lock_timeout = '10s';"]
+    lines += [
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        f" WHERE usename ~ '^{names.ephemeral}';"
+    ]
+    lines += [f"DROP SCHEMA {quoted(schema)} CASCADE;" for (schema,) in schemas]
+    lines += [f"{statement};" for (statement,) in undo]
+    lines += [f"DROP SCHEMA {ADMIN} CASCADE;", f"DROP SCHEMA {PRIVATE} CASCADE;"]
+    lines += [f"DROP OWNED BY {quoted(role)}; DROP ROLE {quoted(role)};" for (role,) in roles]
+    for role in (names.minter, names.owner):
+        lines.append(f"DROP OWNED BY {quoted(role)}; DROP ROLE {quoted(role)};")
+    lines.append("COMMIT;")
+    return "\n".join(lines) + "\n"
+
+
+# ------------------------------------------------------------------ keys
+
+
+def pads(key: bytes) -> tuple[bytes, bytes]:
+    """The two pads of RFC 2104 for SHA-256; a longer key than a block is hashed first."""
+    if len(key) > 64:
+        key = hmac.digest(b"", key, "sha256")
+    block = key.ljust(64, b"\0")
+    return bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)
+
+
+def load_keys(
+    session: psycopg.Connection[Any], keys: Mapping[str, bytes], small_areas: Iterable[str]
+) -> None:
+    """
+    Put the gateway's keys where only the projections read them.  Raises psycopg.Error.
+
+    Args:
+        keys: name of the pad → key, 64 bytes at most.
+    """
+    with session.transaction(), session.cursor() as cursor:
+        for table, rows in (
+            ("pad", [(name, *pads(key)) for name, key in sorted(keys.items())]),
+            ("small_area", [(area,) for area in sorted(small_areas)]),
+        ):
+            cursor.execute(f"DELETE FROM {PRIVATE}.{table}")
+            with cursor.copy(f"COPY {PRIVATE}.{table} FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+
+
+def key_marks(keys: Mapping[str, bytes]) -> set[str]:
+    """What ``gov_admin.keys()`` says if these are loaded."""
+    marks = set()
+    for name, key in keys.items():
+        inner, outer = pads(key)
+        marks.add(f"{name} {hashlib.sha256(inner + outer).hexdigest()[:16]}")
+    return marks
