@@ -24,6 +24,7 @@ from generators import (  # noqa: E402
     events,
     magics,
     openapi,
+    presets,
     treatments,
 )
 
@@ -35,6 +36,7 @@ PAGES = {
     "api.md": api.page,
     "openapi.json": openapi.page,
     "treatments.md": treatments.page,
+    "presets.md": presets.page,
     "magics.md": magics.page,
 }
 

@@ -56,10 +56,9 @@ c.GovConnections.tags = str(here / "clinic-tags.toml")
 #   withhold   NULL
 #   seal       NULL for the reader; a statement may still count and group by it
 #
-# This is not de-identification under HIPAA's Safe Harbor, 45 CFR 164.514(b)(2): record numbers
+# This does not keep the rules of HIPAA's Safe Harbor, 45 CFR 164.514(b)(2): record numbers
 # and service dates are clear and the end of the SSN shows, since the people below work with them.
-# For that, start from: "subject" and "key": "pseudonym", "ssn": "withhold", "date": "year"; and
-# read 164.514(c) on what a pseudonym is.
+# For that, give an eligibility "preset": "safe_harbor": the check then says what else to write.
 c.GovMasking.treatments = {
     # who somebody is
     "subject": "clear",

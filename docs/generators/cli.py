@@ -7,10 +7,11 @@ import re
 
 from generators.source import summary
 from generators.text import code, document, fenced, table
-from jupyter_gov.cli import admin, main
+from jupyter_gov.cli import admin, main, preset
 
 _VERBS = {
     "config": {"check": admin.check, "reload": admin.reload},
+    "preset": {"show": preset.show},
     "audit": {},
 }
 """Verbs whose function has the words."""
@@ -25,6 +26,8 @@ _NEEDS = {
     " The credential file must not exist yet.",
     "unenroll": "Needs the running gateway, and its user.",
     "config": "`reload` needs the running gateway, and its user.",
+    "preset": "Reads the configuration, and no database. With `--eligibility`, exit code 1 if the"
+    " preset bars something.",
     "audit": "Reads only. With `--log` it needs neither the configuration nor the gateway's user.",
     "passwd": "Runs as the gateway's user; a running gateway takes the new passwords at once.",
 }

@@ -52,6 +52,11 @@ _KEYS: dict[str, dict[str, tuple[str, str]]] = {
                        " `c.GovMasking.treatments`."),
         "max_rows": ("", "Rows of one grant, all statements together."),
         "max_queries": ("", "Statements of one grant."),
+        "preset": ("none", "`safe_harbor` or `limited_data_set`: the rules that its treatments are"
+                   " [held to](presets.md)."),
+        "data_use_agreement": ("none", "Reference of the agreement under which the data is given;"
+                               " it stands in the record of each grant. A limited data set needs"
+                               " one."),
     },
 }  # fmt: skip
 _SAMPLES: dict[str, Any] = {
@@ -168,6 +173,12 @@ def page() -> str:
                     "tag → [treatment](treatments.md), or"
                     " `{treatment, domain}`. Pseudonyms of one domain agree; the default domain is"
                     " the tag.",
+                ],
+                [
+                    code(PATHS["identifiers"]),
+                    "tag → [class of identifier](presets.md#classes-and-the-tags-that-mean-them),"
+                    " or `none` for what identifies nobody. Presets go by it; a tag that a preset"
+                    " meets and that has no class stops the start.",
                 ],
                 [
                     code(PATHS["purposes"]),

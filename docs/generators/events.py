@@ -48,8 +48,10 @@ _SAYS = {
     "cut": "Whether the answer ended at a limit.",
     "cut_by": "Which limit: `limit` (asked for), `max_rows` or `max_bytes` (of the connection),"
     " `budget` (of the grant); else empty.",
+    "data_use_agreement": "Reference of the agreement that the eligibility names; else empty.",
     "dest": "The browser's `Sec-Fetch-Dest`.",
     "difference": "Lines added (`+`), removed (`-`) and changed (`~`), by config path.",
+    "decision": "What was told: `allow`, `open` (a default grant), `deny` or `fail`.",
     "digest": "SHA-256 of the answer's bytes up to the trailer.",
     "eligibility": "Name of the eligibility.",
     "end": "The grant's end, exclusive.",
@@ -70,6 +72,7 @@ _SAYS = {
     "owner": "The only person who may confirm the server's kernels; empty: anybody.",
     "path": "Path of the request.",
     "policy": "Digest of the configuration in force.",
+    "preset": "[Preset](presets.md) that the eligibility is held to; else empty.",
     "problems": "What is wrong, each with its config path.",
     "profile": "Id of the profile: a digest of every column's treatment.",
     "purpose": "The purpose of the attachment, in the clear.",

@@ -43,6 +43,10 @@ class Eligibility:
     max_rows: int | None = None
     """Rows under one grant, all statements together; None: not limited."""
     max_queries: int | None = None
+    preset: str = ""
+    """The rules that its profile is held to; empty: none."""
+    data_use_agreement: str = ""
+    """Reference of the agreement under which it is given."""
 
     def fits(self, person: str, groups: frozenset[str], *, agent: bool) -> bool:
         """Whether this is for that person, or for that person's agent."""

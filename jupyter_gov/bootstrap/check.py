@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from jupyter_gov.access.model import Action, Agents, Eligibility
+from jupyter_gov.bootstrap import presets
 from jupyter_gov.bootstrap.settings import PATHS, Settings, mapping_of
 from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.connections.secrets import SecretRef
@@ -42,6 +43,8 @@ class Checked:
     """``tables`` may still hold ``*``."""
     profiles: Mapping[str, Profile]
     purposes: Mapping[str, str]
+    identifiers: Mapping[str, str]
+    """tag → class of identifier, or ``none``, as the administrator says."""
     identities: Mapping[str, EvaluationIdentity]
     digest: str
     lines: Mapping[str, str]
@@ -124,6 +127,7 @@ def check(settings: Settings) -> Checked:
     problems: list[str] = []
     read = {name: mapping_of(settings, name, problems) for name in PATHS if name != "untagged"}
     by_tag = _treatments(read["treatments"], problems)
+    presets.identifiers(read["identifiers"], by_tag, problems)
     untagged = _treatment(PATHS["untagged"], settings.untagged, "untagged", problems)
     tags = _tags(read["tags"], read["connections"], by_tag, problems)
     connections = _connections(read["connections"], tags, problems)
@@ -137,6 +141,9 @@ def check(settings: Settings) -> Checked:
         _check_who(where, eligibility, identities, groups, problems)
         eligibilities[name] = eligibility
         profiles[name] = _profile(where, eligibility, by_tag, untagged, tags, problems)
+    if not problems:
+        for name, eligibility in eligibilities.items():
+            problems += presets.mistakes(eligibility, profiles[name], read["identifiers"])
     purposes = _purposes(read["purposes"], problems)
     if problems:
         raise ConfigInvalid(tuple(problems))
@@ -146,6 +153,7 @@ def check(settings: Settings) -> Checked:
         eligibilities=eligibilities,
         profiles=profiles,
         purposes=purposes,
+        identifiers=read["identifiers"],
         identities=identities,
         digest=hashlib.sha256(json.dumps(lines, sort_keys=True).encode()).hexdigest()[:16],
         lines=lines,
@@ -303,7 +311,8 @@ def _eligibility(
 ) -> Eligibility:
     keys = (
         "who", "agents", "connection", "tables", "actions", "approval", "default_duration",
-        "max_duration", "clear", "treatments", "max_rows", "max_queries",
+        "max_duration", "clear", "treatments", "max_rows", "max_queries", "preset",
+        "data_use_agreement",
     )  # fmt: skip
     reader = _Reader(where, value, problems, keys)
     connection = reader.text("connection")
@@ -346,7 +355,22 @@ def _eligibility(
         treatments=treatments,
         max_rows=reader.count("max_rows", None),
         max_queries=reader.count("max_queries", None),
+        preset=_preset(reader, value),
+        data_use_agreement=_given(reader, value, "data_use_agreement"),
     )
+
+
+def _given(reader: _Reader, value: Any, key: str) -> str:
+    """A text that may be left out."""
+    return reader.text(key) if isinstance(value, Mapping) and key in value else ""
+
+
+def _preset(reader: _Reader, value: Any) -> str:
+    preset = _given(reader, value, "preset")
+    if preset and preset not in presets.PRESETS:
+        reader.bad('["preset"]', f"{preset!r} is not a preset{_near(preset, presets.PRESETS)}")
+        return ""
+    return preset
 
 
 def _check_who(

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from itertools import permutations
 
 from jupyter_gov.bootstrap.check import Checked
+from jupyter_gov.bootstrap.presets import preset_notes
 from jupyter_gov.bootstrap.settings import PATHS
 from jupyter_gov.masking.model import Treatment
 
 
 def notes(checked: Checked) -> tuple[str, ...]:
     """Each names its config path: printed by the check, logged and recorded at a start."""
-    return (*_untagged(checked), *_look_up_tables(checked))
+    presets = preset_notes(checked.eligibilities, checked.profiles, checked.identifiers)
+    return (*_untagged(checked), *_look_up_tables(checked), *presets)
 
 
 def _untagged(checked: Checked) -> Iterator[str]:

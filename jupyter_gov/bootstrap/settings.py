@@ -23,6 +23,7 @@ class Settings:
     connections: Source = field(default_factory=dict)
     tags: Source = field(default_factory=dict)
     treatments: Source = field(default_factory=dict)
+    identifiers: Source = field(default_factory=dict)
     untagged: str = "withhold"
     eligibilities: Source = field(default_factory=dict)
     purposes: Source = field(default_factory=dict)
@@ -43,6 +44,7 @@ PATHS = {
     "connections": "c.GovConnections.connections",
     "tags": "c.GovConnections.tags",
     "treatments": "c.GovMasking.treatments",
+    "identifiers": "c.GovMasking.identifiers",
     "untagged": "c.GovMasking.untagged",
     "eligibilities": "c.GovAccess.eligibilities",
     "purposes": "c.GovAccess.purposes",

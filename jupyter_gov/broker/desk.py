@@ -85,16 +85,17 @@ class GrantDesk:
 
     def settle(self, policy: Policy, caller: Caller, need: Need) -> tuple[Grant, bool]:
         """The one grant to run under; True if it was opened for this statement."""
-        chosen = self._choose(policy, caller, need)
+        chosen = self.foresee(policy, caller, need)
         if isinstance(chosen, Grant):
             return chosen, False
         with self._opening:  # statements side by side open one default grant, not one each
-            chosen = self._choose(policy, caller, need)
+            chosen = self.foresee(policy, caller, need)
             if isinstance(chosen, Grant):
                 return chosen, False
             return self.open(policy, caller, chosen, chosen.default_duration, note=""), True
 
-    def _choose(self, policy: Policy, caller: Caller, need: Need) -> Grant | Eligibility:
+    def foresee(self, policy: Policy, caller: Caller, need: Need) -> Grant | Eligibility:
+        """The grant to run under, or that whose default grant would be opened.  Opens nothing."""
         held = self.held(policy, caller, need.connection)
         opened = {grant.eligibility for grant in held}
         openable = [
@@ -178,6 +179,8 @@ class GrantDesk:
                     "start": utc(grant.start),
                     "end": utc(grant.end),
                     "purpose": session.purpose,
+                    "preset": eligibility.preset,
+                    "data_use_agreement": eligibility.data_use_agreement,
                     **sealed,
                 },
             )

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_config_path
 
-from jupyter_gov.cli import admin, audit
+from jupyter_gov.cli import admin, audit, preset
 from jupyter_gov.errors import GovError
 from jupyter_gov.gateway.serve import serve
+from jupyter_gov.masking.presets import Preset
 
 CONFIG_NAMES = ("jupyter_server_config.py", "jupyter_server_config.json")
 
@@ -54,6 +55,15 @@ def parser() -> argparse.ArgumentParser:
     config = command("config", "Check the configuration, or put a changed one in force.")
     config.add_argument("verb", choices=("check", "reload"))
 
+    rules = command("preset", "Show what a preset's rules come to.")
+    rules.add_argument("verb", choices=("show",))
+    rules.add_argument("name", choices=list(map(str, Preset)), help="the preset")
+    rules.add_argument(
+        "--eligibility",
+        metavar="NAME",
+        help="what each tag that it meets comes to under the preset",
+    )
+
     log = command("audit", "List, show or verify what the audit log holds.")
     log.add_argument("verb", choices=("list", "verify", "show"))
     log.add_argument("record", nargs="?", help="for show: the record's id")
@@ -74,8 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run one command.
 
-    Returns the exit code: 0 done, 1 the log is not whole or the gateway refuses or is not there,
-    2 the command line or the configuration is wrong.
+    Returns the exit code: 0 done, 1 the log is not whole or the gateway refuses or is not there or
+    a check failed, 2 the command line or the configuration is wrong.
     """
     asked = parser().parse_args(arguments)
     files = [path.absolute() for path in asked.config or default_files()]
@@ -89,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return admin.unenroll(files, asked.server)
             case "config":
                 return admin.check(files) if asked.verb == "check" else admin.reload(files)
+            case "preset":
+                return preset.show(files, asked.name, asked.eligibility)
             case "audit":
                 return audit.run(files, asked)
             case _:

@@ -87,6 +87,9 @@ class GovMasking(Configurable):
     """What a column becomes."""
 
     treatments = _mapping("tag → treatment, or {treatment, domain}.")
+    identifiers = _mapping(
+        "tag → class of identifier, or none: what presets go by, where the tag does not say it."
+    )
     untagged = Unicode("withhold", help="Treatment of columns without a tag.").tag(config=True)
 
 
@@ -95,7 +98,7 @@ class GovAccess(Configurable):
 
     eligibilities = _mapping(
         "name → who, agents, connection, tables, actions, approval, default_duration,"
-        " max_duration, clear, treatments, max_rows, max_queries."
+        " max_duration, clear, treatments, max_rows, max_queries, preset, data_use_agreement."
     )
     purposes = _mapping("name → what it means; offered when a kernel is attached.")
 
@@ -276,6 +279,7 @@ class GatewayConfig:
             connections=connections.connections,
             tags=connections.tags,
             treatments=masking.treatments,
+            identifiers=masking.identifiers,
             untagged=masking.untagged,
             eligibilities=access.eligibilities,
             purposes=access.purposes,
