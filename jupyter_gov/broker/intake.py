@@ -25,6 +25,7 @@ from jupyter_gov.broker.record import Recorder
 from jupyter_gov.errors import BadRequest, BindMissing, GovError, NotAttached, QueryFailed
 from jupyter_gov.sql import gate
 from jupyter_gov.sql.names import place_of
+from jupyter_gov.sql.recent import remembering
 from jupyter_gov.wire.messages import Bind, Query, decode, decode_bind
 
 _log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Intake:
         self._limits = limits
         self._record = record
         self._policy = policy
+        self._read = remembering(gate.read)
 
     @contextlib.contextmanager
     def asked(self, request: SignedRequest, *, to: str) -> Iterator[Asked]:
@@ -109,7 +111,7 @@ class Intake:
         """
         query = asked.query
         self._desk.any(asked.policy, asked.caller, query.connection)
-        statement = gate.read(query.sql, asked.engine.dialect)
+        statement = self._read(query.sql, asked.engine.dialect, asked.engine.functions)
         need = need_of(query, statement, asked.engine)
         return Gated(statement=statement, binds=_binds(query, statement), need=need)
 

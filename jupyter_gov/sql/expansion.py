@@ -128,7 +128,8 @@ def _source(
     elif isinstance(place, exp.Table):
         size = _BASE if place.db else ctes.get(place.name.lower())
         if not isinstance(place.this, exp.Identifier):
-            size = _Size(_own(place.this, ctes, (sources, *outer)))  # a table function
+            called = [place.this] if place.this is not None else place.args.get("rows_from") or []
+            size = _Size(1 + sum(_own(each, ctes, (sources, *outer)) for each in called))
         _add(sources, place, size)
     else:
         _add(sources, place, _query(place, ctes, outer))

@@ -7,7 +7,7 @@ statement names, so that a grant can be chosen.  What it does not understand doe
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import sqlglot
@@ -15,10 +15,14 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from jupyter_gov.errors import BadSyntax, Next, Position, StatementRefused
+from jupyter_gov.sql import postgres
 from jupyter_gov.sql.expansion import MAX_NODES, MAX_WINDOWS, nodes_expanded, windows
-
-# sqlglot warns with the statement's own text, which may hold what must not be in a log.
-logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+from jupyter_gov.sql.explain import query_of
+from jupyter_gov.sql.places import position_of as position_of
+from jupyter_gov.sql.postgres_lexemes import Kind, Lexeme, lexemes
+from jupyter_gov.sql.relations import Reference, references, with_of
+from jupyter_gov.sql.shadow import shadow, shadow_of_tokens
+from jupyter_gov.sql.tokens import tokens_of as tokens_of
 
 MAX_SQL = 100_000
 """Characters."""
@@ -47,7 +51,10 @@ class Statement:
     text: str
     action: str
     relations: tuple[str, ...]
-    """As the user spelled them, CTEs left out."""
+    """
+    CTEs left out: in SQLite as the user spelled them without a schema; in PostgreSQL folded, as
+    ``schema.table`` where the user wrote a schema.
+    """
     binds: tuple[str, ...]
     sources: tuple[Source | None, ...] | None
     """
@@ -55,33 +62,74 @@ class Statement:
     """
     tree: exp.Expr | None = field(default=None, repr=False, compare=False)
     """As it was parsed, for an engine that has to spell it otherwise."""
+    dialect: str = "sqlite"
+    kind: str = "query"
+    """``query`` or ``explain``."""
+    begin: int = 0
+    """Where the query itself begins in *text*: after EXPLAIN and its options."""
 
 
-def tokens_of(sql: str, dialect: str) -> list[Token]:
-    """Tokens with their offsets.  Raises BadSyntax."""
-    try:
-        return sqlglot.tokenize(sql, read=dialect)
-    except Exception:  # whatever a library makes of a hostile text, it is not understood
-        raise BadSyntax("the statement does not parse", next=_FIX) from None
+def read(sql: str, dialect: str, functions: Set[str] = frozenset()) -> Statement:
+    """
+    Let a statement pass or say why not.  Raises StatementRefused, BadSyntax.
 
-
-def position_of(sql: str, offset: int) -> Position:
-    """Line and column of an offset."""
-    before = sql[:offset]
-    return Position(
-        line=before.count("\n") + 1, column=offset - (before.rfind("\n") + 1) + 1, offset=offset
-    )
-
-
-def read(sql: str, dialect: str) -> Statement:
-    """Let a statement pass or say why not.  Raises StatementRefused, BadSyntax."""
+    Args:
+        functions: the engine's allow-list, in lower case; where the gate decides about functions
+            (PostgreSQL), none that is not on it passes.  ``schema.name`` allows a call with that
+            schema.
+    """
     if len(sql) > MAX_SQL:
         raise StatementRefused(
             f"the statement is longer than {MAX_SQL:,} characters", hint="Bind values instead."
         )
     if "\0" in sql:
         raise StatementRefused("the statement contains a NUL character")
-    tree = _parse(sql, dialect)
+    if dialect == "postgres":
+        return _read_postgres(sql, functions)
+    tree, binds = _parse(sql, dialect)
+    relations = _allowed(tree, dialect)
+    return _statement(sql, dialect, tree, relations, binds)
+
+
+def _read_postgres(sql: str, functions: Set[str]) -> Statement:
+    """From the server's own tokens: what the parser is given cannot be read in two ways."""
+    found = lexemes(sql)
+    found = _one_statement(sql, found)
+    kind, first = query_of(sql, found)
+    own = found[first:]
+    stand_in = shadow(sql, own)
+    tree = _parsed(stand_in, _tokens_like(stand_in, own), "postgres", sql)
+    postgres.restore(tree, own)
+    relations = _allowed(tree, "postgres")
+    postgres.check(sql, own, tree, relations, functions)
+    binds = tuple(dict.fromkeys(each.value for each in own if each.kind is Kind.BIND))
+    return _statement(sql, "postgres", tree, relations, binds, kind, own[0].start)
+
+
+def _statement(
+    sql: str,
+    dialect: str,
+    tree: exp.Expr,
+    relations: Sequence[Reference],
+    binds: tuple[str, ...],
+    kind: str = "query",
+    begin: int = 0,
+) -> Statement:
+    return Statement(
+        text=sql,
+        action="read",
+        relations=tuple(dict.fromkeys(each.spelled for each in relations)),
+        binds=binds,
+        sources=_sources(tree, {id(each.node): each.spelled for each in relations}),
+        tree=tree,
+        dialect=dialect,
+        kind=kind,
+        begin=begin,
+    )
+
+
+def _allowed(tree: exp.Expr, dialect: str) -> list[Reference]:
+    """The relations of a tree that is a query and nothing else.  Raises StatementRefused."""
     if not isinstance(tree, _READS):
         raise StatementRefused(
             "only reading is allowed here: SELECT, VALUES, WITH … SELECT",
@@ -92,14 +140,7 @@ def read(sql: str, dialect: str) -> Statement:
         if isinstance(node, _NEVER):
             raise StatementRefused(f"{_kind(node)} is not allowed inside a query", next=_FIX)
     _check_size(tree)
-    return Statement(
-        text=sql,
-        action="read",
-        relations=_relations(tree),
-        binds=_binds(tree),
-        sources=_sources(tree),
-        tree=tree,
-    )
+    return references(tree, dialect)
 
 
 def _check_size(tree: exp.Expr) -> None:
@@ -117,13 +158,16 @@ def _check_size(tree: exp.Expr) -> None:
         )
 
 
-def _parse(sql: str, dialect: str) -> exp.Expr:
-    tokens = tokens_of(sql, dialect)
+def _parse(sql: str, dialect: str) -> tuple[exp.Expr, tuple[str, ...]]:
+    """The tree, and the names of the parameters in order."""
+    stand_in = shadow_of_tokens(sql, tokens_of(sql, dialect))
+    tokens = tokens_of(stand_in, dialect)
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
         tokens.pop()
     if not tokens:
         raise BadSyntax("there is no statement", next=_FIX)
-    for token in tokens:
+    binds: dict[str, None] = {}
+    for index, token in enumerate(tokens):
         if token.token_type == TokenType.SEMICOLON:
             raise StatementRefused(
                 "exactly one statement at a time",
@@ -139,8 +183,19 @@ def _parse(sql: str, dialect: str) -> exp.Expr:
                 position=position_of(sql, token.start),
                 next=_FIX,
             )
+        if token.token_type == TokenType.COLON and index + 1 < len(tokens):
+            after = tokens[index + 1]
+            binds[sql[after.start : after.end + 1]] = None
+    tree = _parsed(stand_in, tokens, dialect, sql)
+    if not all(name.isidentifier() for name in binds):
+        raise StatementRefused("parameters are written :name", next=_FIX)
+    return tree, tuple(binds)
+
+
+def _parsed(stand_in: str, tokens: list[Token], dialect: str, sql: str) -> exp.Expr:
+    """The tree of one statement.  Raises BadSyntax with the place in the user's own text."""
     try:
-        trees = [tree for tree in sqlglot.parse(sql, dialect=dialect) if tree is not None]
+        trees = [tree for tree in sqlglot.parse(stand_in, dialect=dialect) if tree is not None]
     except sqlglot.ParseError as error:
         position = _place_of(error, tokens, sql)
         raise BadSyntax("the statement does not parse", position=position, next=_FIX) from None
@@ -149,6 +204,43 @@ def _parse(sql: str, dialect: str) -> exp.Expr:
     if len(trees) != 1:
         raise StatementRefused("exactly one statement at a time", next=_FIX)
     return trees[0]
+
+
+def _one_statement(sql: str, found: list[Lexeme]) -> list[Lexeme]:
+    while found and found[-1].mark(";"):
+        found.pop()
+    if not found:
+        raise BadSyntax("there is no statement", next=_FIX)
+    for lexeme in found:
+        if lexeme.mark(";"):
+            raise StatementRefused(
+                "exactly one statement at a time",
+                position=position_of(sql, lexeme.start),
+                next=_FIX,
+            )
+    return found
+
+
+def _tokens_like(stand_in: str, found: Sequence[Lexeme]) -> list[Token]:
+    """The parser's tokens, each within one of the server's or made of whole ones."""
+    tokens = tokens_of(stand_in, "postgres")
+    starts = {lexeme.start for lexeme in found}
+    ends = {lexeme.end for lexeme in found}
+    inside = {
+        at
+        for lexeme in found
+        if lexeme.kind in (Kind.OPERATOR, Kind.BIND) or lexeme.value in ("::", ":=")
+        for at in range(lexeme.start + 1, lexeme.end)
+    }
+    for token in tokens:
+        begins = token.start in starts or token.start in inside
+        if not begins or not (token.end + 1 in ends or token.end + 1 in inside):
+            raise BadSyntax(
+                "the statement does not parse",
+                position=position_of(stand_in, token.start),
+                next=_FIX,
+            )
+    return tokens
 
 
 def _place_of(error: sqlglot.ParseError, tokens: list[Token], sql: str) -> Position | None:
@@ -166,36 +258,8 @@ def _kind(node: exp.Expr) -> str:
     return type(node).__name__.upper() if isinstance(node, _NEVER) else "no query"
 
 
-def _relations(tree: exp.Expr) -> tuple[str, ...]:
-    ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    names: dict[str, None] = {}
-    for table in tree.find_all(exp.Table):
-        if not isinstance(table.this, exp.Identifier):
-            continue  # a table function: the engine decides
-        if table.db or table.name.lower() not in ctes:
-            names[table.name] = None
-    for inside in tree.find_all(exp.In):
-        # `x IN claims` names a table without FROM; the parser takes it for a column or a text.
-        field = inside.args.get("field")
-        if isinstance(field, exp.Column | exp.Literal) and (
-            field.name.lower() not in ctes or field.args.get("table")
-        ):
-            names[field.name] = None
-    return tuple(names)
-
-
-def _binds(tree: exp.Expr) -> tuple[str, ...]:
-    names: dict[str, None] = {}
-    for node in tree.find_all(exp.Placeholder, exp.Parameter):
-        name = node.this if isinstance(node, exp.Placeholder) else None
-        if not isinstance(name, str) or not name.isidentifier():
-            raise StatementRefused("parameters are written :name", next=_FIX)
-        names[name] = None
-    return tuple(names)
-
-
-def _sources(tree: exp.Expr) -> tuple[Source | None, ...] | None:
-    if not isinstance(tree, exp.Select) or tree.args.get("with_") or tree.args.get("with"):
+def _sources(tree: exp.Expr, relations: Mapping[int, str]) -> tuple[Source | None, ...] | None:
+    if not isinstance(tree, exp.Select) or with_of(tree) is not None:
         return None
     joins = tree.args.get("joins") or []
     if any(join.args.get("using") or join.args.get("method") for join in joins):
@@ -207,7 +271,7 @@ def _sources(tree: exp.Expr) -> tuple[Source | None, ...] | None:
     for table in tables:
         if not isinstance(table, exp.Table) or not isinstance(table.this, exp.Identifier):
             return None
-        by_alias[table.alias_or_name.lower()] = table.name
+        by_alias[table.alias_or_name.lower()] = relations.get(id(table), table.name)
     return tuple(source for item in tree.expressions for source in _source(item, by_alias))
 
 

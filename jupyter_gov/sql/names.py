@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from sqlglot.tokenizer_core import TokenType
 
 from jupyter_gov.errors import GovError, Position
-from jupyter_gov.sql.gate import position_of, tokens_of
+from jupyter_gov.sql.places import position_of
+from jupyter_gov.sql.tokens import tokens_of
 
 
 def place_of(name: str, sql: str, dialect: str) -> Position | None:

@@ -14,7 +14,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import TokenType
 
 from jupyter_gov.errors import GovError
-from jupyter_gov.sql.gate import tokens_of
+from jupyter_gov.sql.tokens import tokens_of
 
 UNREADABLE = "(not readable as SQL)"
 MAX_STRIPPED = 20_000
