@@ -9,6 +9,18 @@ from typing import Any
 MIXED = b"gov.mixed"
 """Arrow field metadata of such a column."""
 
+KIND = b"gov.kind"
+"""Arrow field metadata of a column of texts: what they stand for, if not for themselves."""
+DECIMAL = b"decimal"
+"""A number with all its digits, or NaN, Infinity, -Infinity."""
+INTERVAL = b"interval"
+"""As PostgreSQL writes it: ``1 year 2 mons -3 days +04:05:06.789``."""
+JSON = b"json"
+JSON_FLOAT = b"json-float"
+"""Lists of numbers; a text in them is NaN, Infinity or -Infinity."""
+JSON_DECIMAL = b"json-decimal"
+"""The same, of numbers whose digits all count."""
+
 
 def encode_cell(value: Any) -> str | None:
     """NULL stays NULL; bytes become an object, which no other value is."""

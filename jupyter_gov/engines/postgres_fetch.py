@@ -1,0 +1,294 @@
+"""
+One statement's rows as Arrow batches: by the Arrow driver where it can, else by psycopg.
+
+The server describes the statement first (types, and the table and column each output shows).
+The Arrow driver runs it as a binary COPY, which has no parameters, so they become literals of the
+types the server found.  What it cannot run (EXPLAIN, SHOW, no columns) psycopg does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+import adbc_driver_manager as adbc
+import pyarrow as pa
+from adbc_driver_manager import _reader
+from psycopg import pq
+
+from jupyter_gov.engines import postgres_literals as literals
+from jupyter_gov.engines.postgres_session import Session
+from jupyter_gov.engines.postgres_types import SHAPES, Shape, as_text, shape
+from jupyter_gov.errors import Next, QueryFailed
+from jupyter_gov.wire.messages import Bind
+
+FIRST_BYTES = 64 * 1024
+"""The first batch is small, so that a first row is seen early."""
+BATCH_BYTES = 4 * 1024 * 1024
+"""As the server sends it; Arrow's layout may take up to twice that."""
+_CHUNK_ROWS = 100
+_AHEAD = 2
+"""Batches that are fetched before they are asked for."""
+_STOP_SECONDS = 5.0
+_HINT = "adbc.postgresql.batch_size_hint_bytes"
+_LOOK_UP = (
+    "SELECT t.oid, t.typoutput::pg_catalog.regproc::pg_catalog.text,"
+    " CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END"
+    " FROM pg_catalog.pg_type AS t WHERE t.oid = ANY(%s)"
+)
+
+
+class Fetch:
+    """One statement in one session, after its `begin`.  Used by one thread."""
+
+    def __init__(
+        self,
+        session: Session,
+        text: str,
+        parameters: Sequence[Bind] = (),
+        *,
+        max_cell_bytes: int | None = None,
+        driver: str = "",
+    ) -> None:
+        """
+        Have the server analyse it.
+
+        Args:
+            text: with ``$1``, ``$2`` … for the parameters.
+            max_cell_bytes: a value that is larger ends the statement.
+            driver: ``adbc`` or ``psycopg``; empty for the faster that can.
+        """
+        self._session = session
+        self._text = literals.without_end(text)
+        self._most = max_cell_bytes
+        described, self._values = session.describe(self._text, parameters)
+        count = described.nfields
+        self._oids = [described.param_type(i) for i in range(described.nparams)]
+        self.names = [(described.fname(i) or b"").decode() for i in range(count)]
+        self.origins: list[tuple[int, int] | None] = [
+            (described.ftable(i), described.ftablecol(i)) if described.ftablecol(i) > 0 else None
+            for i in range(count)
+        ]
+        """OID of the table and number of the column that an output column plainly shows."""
+        wrappable = bool(count) and literals.is_select(self._text)
+        known = all(oid in literals.TYPES for oid in self._oids)
+        self.driver = driver or ("adbc" if wrappable and known else "psycopg")
+        types = [described.ftype(i) for i in range(count)]
+        self._shapes = (
+            self._shaped(types) if wrappable else [SHAPES.get(t, as_text()) for t in types]
+        )
+        self.schema = pa.schema(
+            [shape.field(name) for shape, name in zip(self._shapes, self.names, strict=True)]
+        )
+        if wrappable:
+            self._text = self._wrapped(self._text)
+
+    def _shaped(self, types: Sequence[int]) -> list[Shape]:
+        session = self._session
+        unknown = {oid for oid in types if oid not in SHAPES and oid not in session.types}
+        if unknown:
+            with session.running("psycopg"):
+                found = session.psycopg.execute(_LOOK_UP, [list(unknown)]).fetchall()
+            session.types.update({oid: (output, element) for oid, output, element in found})
+        return [SHAPES[oid] if oid in SHAPES else shape(oid, *session.types[oid]) for oid in types]
+
+    def _wrapped(self, text: str) -> str:
+        """The outer SELECT, where a column needs one."""
+        columns = [f"c{i}" for i in range(len(self._shapes))]
+        outer = [
+            shape.expression(f"q.{column}", psycopg=self.driver == "psycopg")
+            for shape, column in zip(self._shapes, columns, strict=True)
+        ]
+        if outer == [f"q.{column}" for column in columns]:
+            return text
+        return f"SELECT {', '.join(outer)} FROM ({text}\n) AS q({', '.join(columns)})"
+
+    # -------------------------------------------------------------- running it
+
+    def batches(self) -> Generator[pa.RecordBatch]:
+        """
+        Run it; at least one batch.  Closing the generator stops the statement.
+
+        Raises errors of psycopg and of the Arrow driver as they are, and QueryFailed.
+        """
+        source = self._by_adbc() if self.driver == "adbc" else self._by_psycopg()
+        empty = True
+        try:
+            for batch in source:
+                empty = False
+                yield batch
+        finally:
+            source.close()
+        if empty:
+            yield self.schema.empty_table().to_batches()[0] if self.names else self._nothing()
+
+    def _nothing(self) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays([], schema=self.schema)
+
+    def _batch(self, columns: Sequence[Any], *, cells: bool) -> pa.RecordBatch:
+        try:
+            arrays = [
+                shape.from_cells(column) if cells else shape.from_arrow(column)
+                for shape, column in zip(self._shapes, columns, strict=True)
+            ]
+        except (ValueError, TypeError) as error:
+            raise QueryFailed(
+                "the database returned a value that cannot be shown: "
+                + (str(error) if isinstance(error, ValueError) else "its type changed meanwhile"),
+                hint="Cast the column to text.",
+                next=Next("fix_sql"),
+            ) from None
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    # -------------------------------------------------------------- psycopg
+
+    def _by_psycopg(self) -> Generator[pa.RecordBatch]:
+        session = self._session
+        pgconn = session.psycopg.pgconn
+        session.enter("psycopg")
+        ended = False
+        try:
+            pgconn.send_query_params(
+                self._text.encode(), self._values, self._oids, result_format=pq.Format.BINARY
+            )
+            pgconn.set_chunked_rows_mode(_CHUNK_ROWS)
+            rows: list[list[list[bytes | None]]] = []
+            size, target = 0, FIRST_BYTES
+            while result := session.next_result():
+                session.raise_for(result)
+                count, width = result.ntuples, result.nfields
+                if not count or not width:
+                    continue
+                columns = [
+                    [result.get_value(row, column) for row in range(count)]
+                    for column in range(width)
+                ]
+                rows.append(columns)
+                size += sum(len(cell) for column in columns for cell in column if cell)
+                if size >= target:
+                    yield self._joined(rows)
+                    rows, size, target = [], 0, BATCH_BYTES
+            ended = True
+            if rows:
+                yield self._joined(rows)
+        except BaseException:
+            if not ended:
+                session.abandon()
+                with contextlib.suppress(Exception):
+                    while session.next_result():
+                        pass
+            raise
+        finally:
+            session.leave()
+
+    def _joined(self, rows: list[list[list[bytes | None]]]) -> pa.RecordBatch:
+        columns = [[cell for chunk in rows for cell in chunk[i]] for i in range(len(self._shapes))]
+        return self._batch(columns, cells=True)
+
+    # -------------------------------------------------------------- the Arrow driver
+
+    def _by_adbc(self) -> Generator[pa.RecordBatch]:
+        session = self._session
+        text = literals.with_literals(self._text, self._values, self._oids)
+        session.enter("adbc")
+        reading = _Reading(session)
+        try:
+            for batch in reading.run(text):
+                yield self._batch(batch.columns, cells=False)
+        finally:
+            reading.close()
+
+
+class _Reading:
+    """The Arrow driver's batches, fetched ahead by a thread once there are several."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._statement: adbc.AdbcStatement | None = None
+        self._reader: Any = None
+        self._thread: threading.Thread | None = None
+        self._queue: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(_AHEAD)
+        self._stop = threading.Event()
+        self._ended = False
+        self._given_up = False
+
+    def run(self, text: str) -> Iterator[pa.RecordBatch]:
+        statement = self._statement = adbc.AdbcStatement(self._session.adbc)
+        statement.set_options(**{_HINT: str(FIRST_BYTES)})
+        statement.set_sql_query(text)
+        handle, _ = statement.execute_query()
+        self._reader = _reader.AdbcRecordBatchReader._import_from_c(handle.address)
+        first = self._next()
+        if first is None:
+            return
+        statement.set_options(**{_HINT: str(BATCH_BYTES)})
+        yield first
+        if 2 * (first.nbytes + 5 * first.num_rows * first.num_columns) < FIRST_BYTES:
+            second = self._next()  # at its end, as a rule
+            if second is None:
+                return
+            yield second
+        self._thread = threading.Thread(target=self._run, daemon=True, name="fetch")
+        self._thread.start()
+        while True:
+            item = self._queue.get()
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def _next(self) -> pa.RecordBatch | None:
+        try:
+            return self._reader.read_next_batch()
+        except StopIteration:
+            self._ended = True
+            return None
+        except Exception:
+            self._ended = True
+            raise
+
+    def _run(self) -> None:
+        item: pa.RecordBatch | BaseException | None
+        while True:
+            try:
+                item = self._next()
+            except Exception as error:
+                item = error
+            while not self._stop.is_set():
+                try:
+                    self._queue.put(item, timeout=0.1)
+                    break
+                except queue.Full:
+                    pass
+            if self._ended:
+                break
+        if self._given_up:
+            self._release()
+
+    def close(self) -> None:
+        """Stop the statement if it is not at its end; its rows up to there are dropped."""
+        self._stop.set()
+        if self._reader is not None and not self._ended:
+            self._session.abandon()
+        if self._thread is not None:
+            self._thread.join(_STOP_SECONDS)
+            if self._thread.is_alive():
+                self._given_up = True
+                self._session.give_up()
+                return
+        with contextlib.suppress(Exception):
+            while self._reader is not None and not self._ended:
+                self._next()
+        self._release()
+
+    def _release(self) -> None:
+        with contextlib.suppress(adbc.Error):
+            if self._reader is not None:
+                self._reader.close()
+            if self._statement is not None:
+                self._statement.close()
+        self._session.leave()
