@@ -1,0 +1,322 @@
+"""
+PostgreSQL: privileges are the wall.
+
+Every statement runs as a login role of its grant that may read masked views and nothing else, so
+whatever the SQL says it meets treated values only.  The gateway's own login makes and ends those
+roles through the minter's functions and holds no right on a table.  What the wall stands on is
+looked at before anything is served and again while it is served; one finding stops the connection.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterable, Mapping
+from datetime import date, datetime
+
+import psycopg
+import pyarrow as pa
+
+from jupyter_gov.connections.model import Catalog, ConnectionSpec, Tag
+from jupyter_gov.engines.postgres_catalog import catalog_of
+from jupyter_gov.engines.postgres_check import Findings, inspect
+from jupyter_gov.engines.postgres_errors import Words, unavailable
+from jupyter_gov.engines.postgres_fetch import Fetch
+from jupyter_gov.engines.postgres_functions import FUNCTIONS
+from jupyter_gov.engines.postgres_grants import DatabaseGrants
+from jupyter_gov.engines.postgres_link import database_of
+from jupyter_gov.engines.postgres_names import Names
+from jupyter_gov.engines.postgres_pool import Lease, Pool
+from jupyter_gov.engines.postgres_reads import columns_read
+from jupyter_gov.engines.postgres_session import Session
+from jupyter_gov.errors import BindMissing, DatabaseUnavailable, Next
+from jupyter_gov.masking.model import Profile, Treatment
+from jupyter_gov.masking.seals import EngineSeals, Opener, Seals
+from jupyter_gov.sql.binds import numbered
+from jupyter_gov.sql.gate import Statement
+from jupyter_gov.sql.names import place_of
+from jupyter_gov.sql.qualify import requalified
+from jupyter_gov.wire.messages import Bind
+
+_LOOK_EVERY = 60.0
+"""Seconds between two looks at the wall while statements run."""
+_SHOWN = 8
+
+
+class PostgresEngine:
+    """One PostgreSQL database.  Safe to use from many threads."""
+
+    dialect = "postgres"
+
+    def __init__(
+        self,
+        spec: ConnectionSpec,
+        profiles: Iterable[Profile],
+        needed: Mapping[str, set[str]],
+        keys: Mapping[str, bytes],
+        held: DatabaseGrants,
+    ) -> None:
+        """
+        Args:
+            needed: profile id → tables that an eligibility names under it.
+            keys: pad → key that the projections must be using.
+            held: what this gateway's grants have in the database.
+        """
+        self._spec = spec
+        self._profiles = {profile.profile_id: profile for profile in profiles}
+        self._needed = needed
+        self._keys = keys
+        self._held = held
+        self._names = Names(database_of(spec))
+        self._looking = threading.Lock()
+        self._found: Findings | None = None
+        self._catalog: Catalog | None = None
+        self._looked_at = 0.0
+
+    def under(
+        self, profiles: Iterable[Profile], needed: Mapping[str, set[str]], keys: Mapping[str, bytes]
+    ) -> PostgresEngine:
+        """The same database under another configuration; its grants go on."""
+        return PostgresEngine(self._spec, profiles, needed, keys, self._held)
+
+    @property
+    def functions(self) -> frozenset[str]:
+        """Functions a statement may call: PostgreSQL's own that do no harm, and offered ones."""
+        return FUNCTIONS | (self._found.functions if self._found is not None else frozenset())
+
+    def catalog(self) -> Catalog:
+        """The tables as they are provisioned.  Raises DatabaseUnavailable."""
+        self._look()
+        assert self._catalog is not None
+        return self._catalog
+
+    def notes(self) -> tuple[str, ...]:
+        """What the admin should know.  Raises DatabaseUnavailable."""
+        return tuple(self._look().notes)
+
+    def _look(self) -> Findings:
+        """
+        What the wall stands on, seen a moment ago.
+
+        Raises DatabaseUnavailable: the database is away, or something on the list is wrong.
+        """
+        found = self._found
+        if found is None or time.monotonic() > self._looked_at + _LOOK_EVERY:
+            with self._looking:
+                found = self._found
+                if found is None or time.monotonic() > self._looked_at + _LOOK_EVERY:
+                    found = self._look_again()
+        if found.problems:
+            raise DatabaseUnavailable(
+                f"{self._spec.name} is not served: its engine does not enforce the masking",
+                hint="; ".join(found.problems[:_SHOWN])
+                + f". See: jupyter gov provision {self._spec.name} --check",
+                next=Next("ask_admin"),
+            )
+        return found
+
+    def _look_again(self) -> Findings:
+        try:
+            found = self._held.roles.with_session(
+                lambda session: inspect(
+                    session, self._spec, self._profiles.values(), self._needed, self._keys
+                )
+            )
+        except (psycopg.Error, OSError) as error:
+            raise unavailable(self._spec.name, error) from None
+        self._catalog = catalog_of(
+            found.relations, self._spec.schemas, self._spec.tags, found.exposed
+        )
+        self._found, self._looked_at = found, time.monotonic()
+        return found
+
+    # ------------------------------------------------------------ one statement
+
+    def start(
+        self,
+        statement: Statement,
+        binds: Mapping[str, Bind],
+        *,
+        profile: Profile,
+        tables: frozenset[str],
+        seals: Seals,
+        today: date,
+        deadline: float,
+        grant_id: str,
+        ends_at: datetime,
+    ) -> PostgresExecution:
+        """
+        Make ready to run as the grant's own role, which is minted now if there is none.
+
+        Args:
+            deadline: of `time.monotonic`; the database stops by itself then.
+            ends_at: of the grant; the role cannot log in later.
+
+        Raises BindMissing, DatabaseUnavailable, Busy, GrantOver.
+        """
+        found = self._look()
+        text, order = numbered(requalified(statement, self._schemas(profile)), self.dialect)
+        values = []
+        for name in order:
+            if name not in binds:
+                raise BindMissing(
+                    f":{name} has no value",
+                    position=place_of(name, statement.text, self.dialect),
+                    next=Next("fix_sql"),
+                )
+            values.append(binds[name])
+        groups = [self._names.group(profile)]
+        groups += [self._names.reader(profile, table) for table in sorted(tables)]
+        lease = self._held.lease(grant_id, groups, ends_at)
+        session = self._held.pool.take(lease, deadline)
+        shown = Shown(self._spec.name, found, self.catalog(), profile)
+        return PostgresExecution(
+            self._held.pool, lease, session, statement, text, values, deadline, shown
+        )
+
+    def _schemas(self, profile: Profile) -> dict[str, str]:
+        return {schema: self._names.schema(profile, schema) for schema in self._spec.schemas}
+
+    def end_grant(self, grant_id: str) -> None:
+        """Nothing of the grant is left in the database.  Never raises."""
+        self._held.end(grant_id)
+
+    def sweep(self) -> int:
+        """End what a crashed gateway left.  Returns how many.  Raises DatabaseUnavailable."""
+        return self._held.sweep()
+
+    def close(self) -> None:
+        """End every role of this gateway; what runs is cut."""
+        self._held.close()
+
+
+class Shown:
+    """What one statement can see: its projections, and how they are treated."""
+
+    def __init__(
+        self, connection: str, found: Findings, catalog: Catalog, profile: Profile
+    ) -> None:
+        self.connection = connection
+        self.catalog = catalog
+        self.profile = profile
+        self._views = found.views.get(profile.profile_id, {})
+
+    def table(self, view: int) -> str | None:
+        """The table that a view with that OID stands for."""
+        return self._views.get(view)
+
+    def treatment(self, table: str, column: str) -> Treatment | None:
+        """What becomes of a base table's column; None of a view that was made anew."""
+        known = self.catalog.tables.get(table)
+        if known is None or known.kind == "view":
+            return None
+        tag: Tag | None = next((c.tag for c in known.columns if c.name == column), None)
+        return self.profile.policy(tag).treatment
+
+    def at(self, origin: tuple[int, int] | None) -> Treatment | None:
+        """The treatment of the column that an output column plainly shows."""
+        table = None if origin is None else self.table(origin[0])
+        if origin is None or table is None:
+            return None
+        columns = self.catalog.tables[table].columns
+        if not 0 < origin[1] <= len(columns):
+            return None
+        column = columns[origin[1] - 1]
+        treatment = self.treatment(table, column.name)
+        if column.type.endswith("[]") or treatment is Treatment.PATHS:
+            return None  # the last look knows plain values
+        return treatment
+
+
+class PostgresExecution:
+    """One statement in one session.  `cancel` may be called from any thread."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        lease: Lease,
+        session: Session,
+        statement: Statement,
+        text: str,
+        values: list[Bind],
+        deadline: float,
+        shown: Shown,
+    ) -> None:
+        self.opener: Opener = EngineSeals(lease.minted.seal_key)
+        self.names: list[str] = []
+        self._pool = pool
+        self._lease = lease
+        self._session = session
+        self._statement = statement
+        self._text = text
+        self._values = values
+        self._deadline = deadline
+        self._shown = shown
+        self._fetch: Fetch | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+        self._reads: tuple[str, ...] | None = None
+        self._words = Words(shown.connection, statement, shown.catalog, shown.profile)
+
+    def batches(self) -> Generator[pa.RecordBatch]:
+        """
+        Run, and yield Arrow batches; at least one, which may be empty.
+
+        Raises errors of the tree, in words of ours.
+        """
+        try:
+            self._session.begin(max(0.001, self._deadline - time.monotonic()))
+            fetch = self._fetch = Fetch(self._session, self._text, self._values)
+            self.names = fetch.names
+            yield from fetch.batches()
+        except Exception as error:
+            raise self._words.of(error) from None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """
+        ``table.column`` of what the statement read, or ``table.*`` where it names a whole row.
+
+        As the statement says it; PostgreSQL reports no columns.
+        """
+        if self._reads is None:
+            self._reads = columns_read(self._statement, self._shown.catalog)
+        return self._reads
+
+    @property
+    def treated(self) -> dict[str, Treatment]:
+        """Of what was read, what did not come as it is."""
+        made = {}
+        for read in self.reads:
+            table, _, column = read.rpartition(".")
+            known = self._shown.catalog.tables.get(table)
+            names = [column] if column != "*" else [c.name for c in known.columns] if known else []
+            for name in names:
+                treatment = self._shown.treatment(table, name)
+                if treatment not in (None, Treatment.CLEAR):
+                    made[f"{table}.{name}"] = treatment
+        return made
+
+    def expected(self, names: list[str]) -> list[Treatment | None]:
+        """Per output column the treatment of the base column it plainly shows, if that is known."""
+        if self._fetch is None:
+            return []
+        return [self._shown.at(origin) for origin in self._fetch.origins]
+
+    def cancel(self) -> None:
+        """Stop the database, now.  Late, it stops nothing: the session may be at another."""
+        with self._lock:
+            if not self._closed:
+                self._session.cancel()
+
+    def close(self) -> None:
+        """Hand the session back."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        sound = False
+        try:
+            sound = self._session.end()
+        finally:
+            self._pool.give_back(self._lease, self._session, sound=sound)
