@@ -21,19 +21,27 @@ class GrantStore(Protocol):
     def open_grants(self) -> list[Grant]:
         """Every grant nobody has marked as ended yet."""
 
-    def spend(self, grant_id: str, *, queries: int, rows: int) -> bool:
+    def spend(self, grant_id: str) -> bool:
         """
-        Count what runs under it.
+        Count a statement that is about to run.
 
-        False, and nothing counted, if it has ended or has no statement left; rows always count,
-        since they were sent.  Atomic.
+        False, and nothing counted, if the grant has ended or has no statement left.  Atomic, and
+        where the grant limits statements, durable.
         """
 
     def take_rows(self, grant_id: str, wanted: int) -> int:
         """
         Count rows that are about to be sent; returns how many of *wanted* may be.
 
-        Atomic: statements that run at the same time never take more than the budget together.
+        Atomic, and durable where the grant limits rows: statements that run at the same time
+        never take more than the budget together.
+        """
+
+    def settle(self) -> bool:
+        """
+        Write what was counted without a limit: not needed before the next statement may run.
+
+        False if it cannot be written now; it stays counted, and the next `settle` tries again.
         """
 
     def end_grant(self, grant_id: str, *, at: datetime, why: str) -> bool:

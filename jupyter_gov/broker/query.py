@@ -123,7 +123,7 @@ class QueryFlow:
         error: GovError | None = None
         self._running.add(run)
         try:
-            if not self._grants.spend(grant.grant_id, queries=1, rows=0):
+            if not self._grants.spend(grant.grant_id):
                 raise self._used_up(grant)
             execution = allowed.policy.engines[grant.connection].start(
                 allowed.statement,
@@ -142,8 +142,6 @@ class QueryFlow:
             finally:
                 stream.note(execution)
                 execution.close()
-                if grant.max_rows is None and stream.rows:
-                    self._grants.spend(grant.grant_id, queries=0, rows=stream.rows)
         except GovError as problem:
             error = run.ended or self._in_time(problem, run, grant, left)
         except Exception as fault:  # ours; it must still close the intent, and is not shown
@@ -193,7 +191,7 @@ class QueryFlow:
         for name, room in rooms:
             if rows > room:
                 stream.cut_by, rows = name, room
-        if allowed.grant.max_rows is not None and rows:
+        if rows:
             taken = self._grants.take_rows(allowed.grant.grant_id, rows)
             if taken < rows:
                 stream.cut_by, rows = "budget", taken

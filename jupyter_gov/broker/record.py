@@ -10,16 +10,18 @@ from __future__ import annotations
 import hashlib
 import time
 
-from jupyter_gov.access.model import Grant
+from jupyter_gov.access.model import Eligibility, Grant
 from jupyter_gov.audit.events import Actor, Event, new_record_id
 from jupyter_gov.audit.ports import AuditLog
 from jupyter_gov.audit.sealing import AuditKey
 from jupyter_gov.broker.caller import Caller
 from jupyter_gov.broker.ports import Engine, Policy
 from jupyter_gov.broker.stream import ArrowStream
+from jupyter_gov.connections.model import Catalog
 from jupyter_gov.errors import AuditUnavailable, BadRequest, GovError
 from jupyter_gov.identity.ports import Clock
 from jupyter_gov.sql import gate
+from jupyter_gov.sql.recent import remembering
 from jupyter_gov.sql.strip import UNREADABLE, strip_literals
 from jupyter_gov.wire.messages import Query, Trailer
 
@@ -31,16 +33,26 @@ class Recorder:
         self._log = log
         self._audit_key = audit_key
         self._clock = clock
+        self._strip = remembering(strip_literals)
+        self._known: dict[str, tuple[Catalog, frozenset[str]]] = {}
 
     def _stripped(self, policy: Policy, query: Query) -> str:
         engine = policy.engines.get(query.connection)
         if engine is None:
             return strip_literals(query.sql, "", frozenset())
         try:
-            known = known_names(engine)
+            known = self._known_names(query.connection, engine)
         except GovError:
             known = engine.functions
-        return strip_literals(query.sql, engine.dialect, known)
+        return self._strip(query.sql, engine.dialect, known)
+
+    def _known_names(self, connection: str, engine: Engine) -> frozenset[str]:
+        """As `known_names`, put together once for each state of the catalog."""
+        catalog = engine.catalog()
+        kept = self._known.get(connection)
+        if kept is None or kept[0] is not catalog:
+            kept = self._known[connection] = (catalog, known_names(engine))
+        return kept[1]
 
     def _says(self, record: str, policy: Policy, query: Query) -> dict[str, object]:
         sealed = self._audit_key.seal(record, query.sql, {**query.binds, "--note": query.note})

@@ -220,6 +220,7 @@ class Serving:
     def _tick(self) -> datetime | None:
         following = self.gateway.ender.end_what_is_over()
         self._attempts.sum_up()
+        self.gateway.store.settle()
         return following
 
     async def _watch_clock(self) -> None:

@@ -1,7 +1,8 @@
 """
-The audit log on SQLite: WAL, FULL, one writer thread.
+The audit log on SQLite: WAL, FULL, one writer at a time.
 
-Concurrent appends are committed together when they arrive together, and never wait for company.
+Whoever appends also commits, with what others have added meanwhile: concurrent appends are
+committed together when they arrive together, never wait for company, and change no threads.
 A reserve file holds disk space back: when the volume is full, ends and outcomes still find room,
 and new statements are refused until there is space again.
 """
@@ -13,13 +14,12 @@ import errno
 import json
 import logging
 import os
-import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_gov.audit.events import Actor, Event, canonical
@@ -61,7 +61,12 @@ class _Append:
     event: Event
     body: bytes
     reserved: bool
-    done: Future[None] = field(default_factory=Future)
+    settled: bool = False
+    problem: AuditUnavailable | None = None
+
+    def settle(self, problem: AuditUnavailable | None = None) -> None:
+        """It is on disk, or why it is not."""
+        self.settled, self.problem = True, problem
 
 
 class SqliteAuditLog:
@@ -76,13 +81,15 @@ class SqliteAuditLog:
         setup.close()
         self._reserve.hold()
         self._closed = False
-        self._closing = threading.Lock()
-        self._queue: queue.Queue[_Append | None] = queue.Queue()
-        self._writer = threading.Thread(target=self._write, name="audit-log", daemon=True)
-        self._writer.start()
+        self._adding = threading.Lock()
+        self._waiting: deque[_Append] = deque()
+        self._writing = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=10)
+        connection = sqlite3.connect(
+            self.path, isolation_level=None, timeout=10, check_same_thread=False
+        )
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
@@ -95,11 +102,15 @@ class SqliteAuditLog:
 
     def append(self, event: Event, *, reserved: bool = False) -> str:
         item = _Append(event, _body(event), reserved)
-        with self._closing:
+        with self._adding:
             if self._closed:
                 raise AuditUnavailable("the gateway is shutting down, so nothing was run")
-            self._queue.put(item)
-        item.done.result()
+            self._waiting.append(item)
+        with self._writing:
+            while not item.settled:
+                self._write()
+        if item.problem is not None:
+            raise item.problem
         return event.record
 
     def open_intents(self) -> list[Event]:
@@ -114,49 +125,42 @@ class SqliteAuditLog:
         return read_leaves(self.path, after=after)
 
     def close(self) -> None:
-        """Write what was appended and end the writer."""
-        with self._closing:
+        """Write what was appended; nothing can be appended after."""
+        with self._adding:
             self._closed = True
-            self._queue.put(None)
-        self._writer.join()
+        with self._writing:
+            while self._waiting:
+                self._write()
+            self._drop()
 
-    # ------------------------------------------------------------ the writer
+    # ------------------------------------------------------------ who writes
 
     def _write(self) -> None:
-        connection: sqlite3.Connection | None = None
-        while (first := self._queue.get()) is not None:
-            batch = [first]
-            stop = False
-            while len(batch) < BATCH:
-                try:
-                    item = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if item is None:
-                    stop = True
-                    break
-                batch.append(item)
-            try:
-                connection = connection or self._connect()
-                self._commit(connection, batch)
-            except Exception as fault:
-                # Whatever it was: whoever waits is told, and the writer goes on, with a
-                # connection of which nothing is left open.
-                _log.error("fault %s in the audit log's writer", type(fault).__name__)
-                _drop(connection)
-                connection = None
-                for item in batch:
-                    if not item.done.done():
-                        item.done.set_exception(_unwritten(type(fault).__name__))
-            if stop:
-                break
-        _drop(connection)
+        """Commit what waits, oldest first, at most `BATCH` of it."""
+        batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
+        try:
+            self._connection = self._connection or self._connect()
+            self._commit(self._connection, batch)
+        except Exception as fault:
+            # Whatever it was: whoever waits is told, and the next one goes on, with a connection
+            # of which nothing is left open.
+            _log.error("fault %s in the audit log's writer", type(fault).__name__)
+            self._drop()
+            for item in batch:
+                if not item.settled:
+                    item.settle(_unwritten(type(fault).__name__))
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
 
     def _commit(self, connection: sqlite3.Connection, batch: list[_Append]) -> None:
         ordinary = [item for item in batch if not item.reserved]
         if ordinary and not self._reserve.hold():
             for item in ordinary:
-                item.done.set_exception(_full())
+                item.settle(_full())
             batch = [item for item in batch if item.reserved]
         if not batch:
             return
@@ -169,10 +173,7 @@ class SqliteAuditLog:
         if problem is not None and batch[0].reserved:
             problem = self._insist(connection, batch, problem)
         for item in batch:
-            if problem is None:
-                item.done.set_result(None)
-            else:
-                item.done.set_exception(_told(problem))
+            item.settle(None if problem is None else _told(problem))
 
     def _insist(
         self, connection: sqlite3.Connection, batch: list[_Append], problem: Exception | None
@@ -211,12 +212,6 @@ def _body(event: Event) -> bytes:
     except Exception as fault:
         _log.error("fault %s in a record of kind %s", type(fault).__name__, event.kind)
         raise _unwritten(type(fault).__name__) from None
-
-
-def _drop(connection: sqlite3.Connection | None) -> None:
-    if connection is not None:
-        with contextlib.suppress(sqlite3.Error):
-            connection.close()
 
 
 def _told(error: Exception) -> AuditUnavailable:

@@ -54,6 +54,9 @@ class Kernels(Transactions):
             )
 
     def server(self, server_id: str) -> Server | None:
+        return self._recent.get(("server", server_id), lambda: self._server(server_id))
+
+    def _server(self, server_id: str) -> Server | None:
         with self._read() as c:
             row = c.execute(select(t.server).where(t.server.c.server_id == server_id)).first()
         return None if row is None else _server(row)
@@ -89,6 +92,9 @@ class Kernels(Transactions):
             )
 
     def kernel(self, slot_id: str) -> Kernel | None:
+        return self._recent.get(("kernel", slot_id), lambda: self._kernel(slot_id))
+
+    def _kernel(self, slot_id: str) -> Kernel | None:
         with self._read() as c:
             row = c.execute(select(t.kernel).where(t.kernel.c.slot_id == slot_id)).first()
         return None if row is None else _kernel(row)

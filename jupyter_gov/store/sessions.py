@@ -162,6 +162,11 @@ class Sessions(Transactions):
             return [_session(row) for row in c.execute(query)]
 
     def session_of(self, server_id: str, kernel_id: str) -> Session | None:
+        return self._recent.get(
+            ("session", server_id, kernel_id), lambda: self._session_of(server_id, kernel_id)
+        )
+
+    def _session_of(self, server_id: str, kernel_id: str) -> Session | None:
         found = self._sessions(
             t.session.c.server_id == server_id,
             t.session.c.kernel_id == kernel_id,
@@ -217,7 +222,10 @@ class Sessions(Transactions):
             return c.execute(query).first() is not None
 
     def see_session(self, session_id: str, *, at: datetime) -> None:
-        with self._write() as c:
+        seen = self.session(session_id)
+        if seen is None:
+            return
+        with self._write([("session", seen.server_id, seen.kernel_id)]) as c:
             c.execute(
                 update(t.session)
                 .where(t.session.c.session_id == session_id)

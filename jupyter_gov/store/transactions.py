@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Hashable, Iterator
 
 from sqlalchemy import Connection, Delete, Engine, Update
 from sqlalchemy.exc import OperationalError
 
 from jupyter_gov.errors import Unavailable
+from jupyter_gov.store.remembered import Remembered
 from jupyter_gov.store.reserve import Reserve, is_full
 
 
@@ -42,6 +43,7 @@ class Transactions:
     def __init__(self, engine: Engine, reserve: Reserve | None = None) -> None:
         self._engine = engine
         self._reserve = reserve
+        self._recent = Remembered()
         if reserve is not None:
             reserve.hold()
 
@@ -58,7 +60,8 @@ class Transactions:
             raise _unavailable(error) from None
 
     @contextlib.contextmanager
-    def _write(self) -> Iterator[Connection]:
+    def _write(self, touched: Collection[Hashable] | None = None) -> Iterator[Connection]:
+        """A transaction, and what it makes of what is remembered: all of it old, or *touched*."""
         if self._reserve is not None and not self._reserve.hold():
             raise _full()
         try:
@@ -66,6 +69,8 @@ class Transactions:
                 yield c
         except OperationalError as error:
             raise _unavailable(error) from None
+        finally:  # also where the commit's fate is not known
+            self._recent.forget(touched)
 
     def _take_away(self, *statements: Update | Delete) -> int:
         """Run them in one transaction; returns how many rows the last one changed."""
@@ -77,4 +82,6 @@ class Transactions:
                 if last or self._reserve is None or not is_full(error.orig):
                     raise _unavailable(error) from None
                 self._reserve.release()
+            finally:
+                self._recent.forget()
         raise AssertionError

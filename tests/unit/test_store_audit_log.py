@@ -187,7 +187,7 @@ class Faulty(SqliteAuditLog):
     faults = 0
 
     def _connect(self) -> sqlite3.Connection:
-        if threading.current_thread().name == "audit-log" and self.faults:
+        if self.faults:
             type(self).faults -= 1
             raise MemoryError
         return super()._connect()
@@ -196,8 +196,8 @@ class Faulty(SqliteAuditLog):
 class TestAWriterThatFails:
     def test_nobody_waits_for_ever(self, tmp_path, monkeypatch):
         """Whoever waits is told that nothing was written, and the writer goes on."""
-        monkeypatch.setattr(Faulty, "faults", 2)
         log = Faulty(tmp_path / "faulty.sqlite")
+        monkeypatch.setattr(Faulty, "faults", 2)
         for _ in range(2):
             with pytest.raises(AuditUnavailable):
                 in_time(lambda: log.append(event("intent")))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import stat
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -17,6 +19,7 @@ from jupyter_gov.errors import Unavailable
 from jupyter_gov.identity.model import AttachRequest
 from jupyter_gov.store import tables
 from jupyter_gov.store.database import open_state
+from jupyter_gov.store.remembered import Remembered
 from jupyter_gov.store.reserve import Reserve
 from jupyter_gov.store.state import State
 from tests.unit.given import ANA, NINE, RUI, grant, kernel, server, session
@@ -36,6 +39,20 @@ def request(**changed):
         ),
         **changed,
     )
+
+
+@pytest.fixture
+def other(store):
+    """Makes what another process would see: the same file, with nothing remembered."""
+    opened = []
+
+    def look():
+        opened.append(open_state(Path(store._engine.url.database)))
+        return State(opened[-1])
+
+    yield look
+    for engine in opened:
+        engine.dispose()
 
 
 class TestTheSchema:
@@ -171,6 +188,72 @@ class TestKernels:
 
 
 class TestSessions:
+    def test_what_is_limited_is_on_disk_before_it_is_given(self, store, other):
+        """Another process, after a crash, goes on from there."""
+        store.add_grant(grant(max_queries=2, max_rows=10))
+        assert store.spend("G-1")
+        assert store.take_rows("G-1", 7) == 7
+        assert other().take_rows("G-1", 7) == 3
+        assert other().spend("G-1")
+        assert not other().spend("G-1")
+
+    def test_what_is_not_limited_waits_for_nobody(self, store, other):
+        """It counts at once, and is written when there is time; the end writes it too."""
+        store.add_grant(grant())
+        store.add_grant(grant(grant_id="G-2", max_queries=9))
+        for grant_id in ("G-1", "G-2"):
+            assert store.spend(grant_id)
+            assert store.take_rows(grant_id, 5) == 5
+        known = [(g.queries, g.rows) for g in store.grants_of("S-1")]
+        assert known == [(1, 5), (1, 5)]
+        assert [(g.queries, g.rows) for g in other().grants_of("S-1")] == [(0, 0), (1, 0)]
+        assert store.settle()
+        assert [(g.queries, g.rows) for g in other().grants_of("S-1")] == known
+        store.spend("G-1")
+        store.end_grant("G-1", at=NINE, why="revoked")
+        assert other().grant("G-1").queries == store.grant("G-1").queries == 2
+        store.take_rows("G-1", 5)  # of a statement that the end cuts in this moment
+        assert store.settle()
+        assert other().grant("G-1").rows == store.grant("G-1").rows == 10
+
+    def test_counts_survive_threads_that_settle_and_end(self, store, other):
+        """However it is interleaved, nothing is counted twice or lost."""
+        store.add_grant(grant())
+
+        def work(number):
+            store.spend("G-1")
+            store.take_rows("G-1", 3)
+            if number % 5 == 0:
+                store.settle()
+            if number == 150:
+                store.end_grant("G-1", at=NINE, why="revoked")
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(200)))
+        assert store.settle()
+        ended = store.grant("G-1")
+        assert ended.rows == 600
+        assert 150 <= ended.queries <= 200
+        assert other().grant("G-1") == ended
+        assert store._used == {}
+
+    def test_without_room_it_stays_counted(self, migrated, tmp_path):
+        """And is written when there is room again."""
+        path, full = tmp_path / "full.sqlite", tmp_path / "full.reserve"
+        path.write_bytes(migrated.read_bytes())
+        engine = open_state(path)
+        store = State(engine, Reserve(full, 8192))
+        store.add_grant(grant())
+        full.unlink()
+        full.mkdir()
+        assert store.spend("G-1")
+        assert not store.settle()
+        assert store.grant("G-1").queries == 1
+        full.rmdir()
+        assert store.settle()
+        assert State(engine).grant("G-1").queries == 1
+        engine.dispose()
+
     def test_an_end_is_final(self, store):
         """The first reason stays."""
         store.start_session(session())
@@ -229,7 +312,7 @@ class TestBudgets:
         """Side by side as well: never one too many."""
         store.add_grant(grant(max_queries=25))
         with ThreadPoolExecutor(8) as pool:
-            spent = list(pool.map(lambda _: store.spend("G-1", queries=1, rows=0), range(60)))
+            spent = list(pool.map(lambda _: store.spend("G-1"), range(60)))
         assert sum(spent) == 25
         assert store.grant("G-1").queries == 25
 
@@ -253,8 +336,8 @@ class TestBudgets:
         """But rows that were sent count."""
         store.add_grant(grant())
         store.end_grant("G-1", at=NINE, why="revoked")
-        assert not store.spend("G-1", queries=1, rows=0)
-        assert store.spend("G-1", queries=0, rows=7)
+        assert not store.spend("G-1")
+        assert store.take_rows("G-1", 7) == 7
         assert (store.grant("G-1").queries, store.grant("G-1").rows) == (0, 7)
 
     def test_an_end_is_final(self, store):
@@ -271,6 +354,74 @@ class TestBudgets:
         for hours in (3, 1, 2):
             store.add_grant(grant(grant_id=f"G-{hours}", start=NINE + timedelta(hours=hours)))
         assert [g.grant_id for g in store.grants_of("S-1")] == ["G-1", "G-2", "G-3"]
+
+
+class TestWhatIsRemembered:
+    def test_a_change_is_seen_at_once(self, store):
+        """Each end, restart and revocation, however often the question was asked before."""
+
+        def seen():
+            slot, attached = store.kernel("K-1"), store.session_of("N-1", "kernel-1")
+            held = store.grants_of("S-1")
+            return (
+                slot is not None and slot.revoked_at is None,
+                attached is not None,
+                [g.ended_at is None for g in held],
+                store.server("N-1") is not None,
+            )
+
+        store.add_server(server())
+        assert seen() == (False, False, [], True)
+        store.open_kernel(kernel(slot_id="K-1"))
+        store.start_session(session())
+        store.add_grant(grant())
+        assert seen() == (True, True, [True], True)
+        store.end_grant("G-1", at=NINE, why="revoked")
+        assert seen() == (True, True, [False], True)
+        store.end_session("S-1", at=NINE, why="signed out")
+        assert seen() == (True, False, [False], True)
+        store.remove_server("N-1", at=NINE)
+        assert seen() == (False, False, [False], False)
+
+    def test_a_server_that_another_process_enrols(self, store, other):
+        """`jupyter gov enroll` beside a running gateway: what was not found is asked again."""
+        assert store.server("N-9") is None
+        other().add_server(server(server_id="N-9"))
+        assert store.server("N-9") is not None
+
+    def test_what_was_read_while_it_changed_is_not_kept(self):
+        """The reader may have it; the next one is told of the change."""
+        recent = Remembered()
+
+        def read():
+            recent.forget(["other"])  # somebody commits in this moment
+            return "old"
+
+        assert recent.get("key", read) == "old"
+        assert recent.get("key", lambda: "new") == "new"
+        assert recent.get("key", lambda: "newer") == "new"
+
+    def test_an_end_is_seen_by_whoever_asks_after_it(self, store):
+        """With readers that never stop asking."""
+        store.add_grant(grant())
+        over = threading.Event()
+        late = []
+
+        def ask():
+            while True:
+                before = over.is_set()
+                state = store.grants_of("S-1")[0].ended_at
+                if before:
+                    late.append(state)
+                    return
+
+        with ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(ask) for _ in range(4)]
+            store.end_grant("G-1", at=NINE, why="revoked")
+            over.set()
+            for each in asking:
+                each.result(10)
+        assert late == [NINE] * 4
 
 
 class TestAVolumeThatFails:
