@@ -73,9 +73,10 @@ BEGIN
     IF p <> '' THEN path := p; END IF;
   END LOOP;
   IF path = '' THEN RAISE EXCEPTION 'no schema'; END IF;
+  -- Two sessions of two connections each (one for either driver), and two that are just closing.
   EXECUTE format(
     'CREATE ROLE %I LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS'
-    ' CONNECTION LIMIT 2 VALID UNTIL %L PASSWORD %L IN ROLE %s', made, ends_at, verifier,
+    ' CONNECTION LIMIT 6 VALID UNTIL %L PASSWORD %L IN ROLE %s', made, ends_at, verifier,
     (SELECT string_agg(quote_ident(x), ', ') FROM unnest(groups) AS u(x)));
   EXECUTE format('ALTER ROLE %I SET default_transaction_read_only = on', made);
   EXECUTE format('ALTER ROLE %I SET search_path = %s', made, path);

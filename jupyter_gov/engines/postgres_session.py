@@ -195,9 +195,7 @@ class Session:
     @property
     def psycopg(self) -> psycopg.Connection[Any]:
         if self._psycopg is None:
-            self._psycopg = psycopg.connect(
-                self._conninfo, autocommit=True, prepare_threshold=None
-            )
+            self._psycopg = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
         return self._psycopg
 
     @property
