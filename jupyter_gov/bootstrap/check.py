@@ -9,18 +9,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
 from jupyter_gov.access.model import Action, Agents, Eligibility
-from jupyter_gov.bootstrap import presets
+from jupyter_gov.bootstrap import presets, urls
 from jupyter_gov.bootstrap.settings import PATHS, Settings, mapping_of
 from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.connections.secrets import SecretRef
@@ -28,10 +23,6 @@ from jupyter_gov.errors import BadRequest, ConfigInvalid, DatabaseUnavailable
 from jupyter_gov.identity.evaluation import EvaluationIdentity
 from jupyter_gov.masking.model import ColumnPolicy, Profile, Treatment
 from jupyter_gov.wire.times import parse_duration, show_duration
-
-ENGINES = frozenset({"sqlite"})
-_SECRET = re.compile("passw|pwd|secret|token|key", re.IGNORECASE)
-"""Names of URL parameters whose values are secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,12 +211,16 @@ def _connections(
     made = {}
     for name, given in _named(PATHS["connections"], value, problems):
         where = f'{PATHS["connections"]}["{name}"]'
-        keys = ("url", "secret", "description", "timeout", "max_rows", "max_bytes")
+        keys = (
+            "url", "secret", "description", "timeout", "max_rows", "max_bytes", "schemas",
+            "max_sessions",
+        )  # fmt: skip
         reader = _Reader(where, given, problems, keys)
         if not name.replace("-", "_").isidentifier():
             reader.bad("", "a connection's name is letters, digits, - and _")
         url = reader.text("url")
-        _check_url(reader, url)
+        for mistake in urls.mistakes(url) if url else ():
+            reader.bad('["url"]', mistake)
         made[name] = ConnectionSpec(
             name=name,
             url=url,
@@ -235,34 +230,10 @@ def _connections(
             max_rows=reader.count("max_rows", 5_000_000) or 1,
             max_bytes=reader.count("max_bytes", 2_000_000_000) or 1,
             tags=tags.get(name, {}),
+            schemas=reader.texts("schemas", ("public",)) or ("public",),
+            max_sessions=reader.count("max_sessions", 20) or 1,
         )
     return made
-
-
-def _check_url(reader: _Reader, url: str) -> None:
-    if not url:
-        return
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        reader.bad('["url"]', "is not a SQLAlchemy URL, such as sqlite:////path/clinic.db")
-        return
-    if parsed.password is not None or any(map(_SECRET.search, parsed.query)):
-        reader.bad('["url"]', 'holds a password; give it by "secret": "file:/path" instead')
-    if parsed.get_backend_name() not in ENGINES:
-        reader.bad(
-            '["url"]',
-            f"there is no engine for {parsed.get_backend_name()};"
-            f" this version has: {', '.join(sorted(ENGINES))}",
-        )
-    elif not parsed.database or parsed.database == ":memory:":
-        reader.bad('["url"]', "names no file; write sqlite:////absolute/path/to/file.db")
-    elif not Path(parsed.database).is_absolute():
-        reader.bad(
-            '["url"]',
-            f"{parsed.database} depends on where the gateway is started; write"
-            " sqlite:////absolute/path/to/file.db",
-        )
 
 
 def _secret(reader: _Reader, given: Any) -> SecretRef | None:
