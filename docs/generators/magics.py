@@ -42,6 +42,7 @@ _MAGIC_OPTIONS = {
     "--note TEXT": "Why; recorded sealed, with the statement.",
     "--grant G-…": "The one grant to run under; else the narrowest that covers the statement.",
     "--arrow": "`ArrowDtype` columns instead of the dtypes of `pandas.read_sql`.",
+    "--explain": "Run nothing: show what would become of the statement.",
 }
 
 

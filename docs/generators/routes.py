@@ -60,6 +60,8 @@ _API: dict[tuple[str, str], tuple[type | None, type | str | None, str]] = {
     ("DELETE", "/grants/{grant}"): (None, m.GrantView, "End a grant of this session early."),
     ("POST", "/queries"): (m.Query, STREAM, "Run one statement."),
     ("DELETE", "/queries/{query}"): (None, None, "Cancel a statement of this kernel."),
+    ("POST", "/explanations"): (
+        m.Query, m.Explanation, "What would become of a statement; nothing runs."),
     ("POST", "/slots"): (m.OpenSlot, m.Slot, "A kernel is about to start."),
     ("GET", "/slots/{kernel}"): (None, m.SessionView, "Who one of this server's kernels is."),
     ("DELETE", "/slots/{kernel}"): (None, None, "The kernel was shut down."),

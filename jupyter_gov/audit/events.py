@@ -45,6 +45,7 @@ KINDS: Mapping[str, str] = {
     "intent": "a statement is about to run",
     "outcome": "how a statement ended",
     "refusal": "a statement was refused before it ran",
+    "explained": "somebody asked what would become of a statement; nothing ran",
 }
 """Every kind of event: the closed list that the reference documents."""
 

@@ -24,6 +24,7 @@ from jupyter_gov.broker.continuity import Continuity
 from jupyter_gov.broker.desk import GrantDesk
 from jupyter_gov.broker.end import Ender, Target
 from jupyter_gov.broker.intake import Intake
+from jupyter_gov.broker.explain import ExplainFlow
 from jupyter_gov.broker.limits import Limits
 from jupyter_gov.broker.ports import Engine, Policy
 from jupyter_gov.broker.query import QueryFlow
@@ -196,6 +197,7 @@ class Gateway:
         self.queries = QueryFlow(
             intake, self.grants, self.store, self.log, record, self.running, self.clock,
             self._seals_of,
+        self.explanations = ExplainFlow(intake, self.grants, self.log, record, self.clock)
         )  # fmt: skip
 
     def files(self) -> tuple[Path, ...]:

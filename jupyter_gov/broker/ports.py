@@ -14,6 +14,7 @@ from jupyter_gov.connections.model import Catalog, ConnectionSpec
 from jupyter_gov.masking.model import Profile, Treatment
 from jupyter_gov.masking.treatments import Opener, Seals
 from jupyter_gov.sql.gate import Statement
+from jupyter_gov.sql.reading import Reads
 from jupyter_gov.wire.messages import Bind
 
 
@@ -72,6 +73,14 @@ class Engine(Protocol):
 
         Args:
             deadline: of `time.monotonic`; the database stops by itself then.
+        """
+
+    def reads(self, statement: Statement, *, profile: Profile, tables: frozenset[str]) -> Reads:
+        """
+        What it would read under that profile, without running it and before there is a grant.
+
+        Raises what running it would raise, as far as that can be told: UnknownName,
+        EngineRefused, QueryFailed; DatabaseUnavailable.
         """
 
     def end_grant(self, grant_id: str) -> None:

@@ -115,6 +115,38 @@ class Recorder:
             },
         )
 
+    def explained(
+        self,
+        caller: Caller,
+        query: Query,
+        policy: Policy,
+        statement: gate.Statement | None,
+        choice: Grant | Eligibility | None,
+        decision: str,
+        code: str,
+    ) -> Event:
+        """What was told of a statement that did not run; to be written before it is told."""
+        record = new_record_id()
+        grant = choice if isinstance(choice, Grant) else None
+        eligibility = choice.name if isinstance(choice, Eligibility) else ""
+        return Event(
+            kind="explained",
+            at=self._clock(),
+            record=record,
+            actor=caller.actor,
+            connection=query.connection if query.connection in policy.connections else "",
+            grant=grant.grant_id if grant else "",
+            says={
+                **self._says(record, policy, query),
+                "decision": decision,
+                "code": code,
+                "relations": list(statement.relations) if statement else [],
+                "purpose": caller.session.purpose,
+                "eligibility": grant.eligibility if grant else eligibility,
+                "policy": policy.digest,
+            },
+        )
+
     def refused(
         self, actor: Actor, purpose: str, query: Query, policy: Policy, refusal: GovError, to: str
     ) -> GovError:

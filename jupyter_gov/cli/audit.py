@@ -93,6 +93,7 @@ def line(body: dict[str, Any]) -> str:
     what = {
         "intent": lambda: says["sql"],
         "refusal": lambda: f"{says['code']}: {says['sql']}",
+        "explained": lambda: f"{says['code'] or says['decision']}: {says['sql']}",
         "outcome": lambda: f"{says['result']}, {says.get('rows', 0)} rows, of {body['of']}",
         "grant.opened": lambda: f"{body['grant']} until {says['end'][:19]}Z by {says['approval']}",
         "grant.ended": lambda: f"{body['grant']}: {says['why']}",

@@ -16,6 +16,7 @@ begins by comparing the schema with the catalog).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import sqlite3
@@ -25,6 +26,7 @@ from collections.abc import Callable, Generator, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic
 
 import pyarrow as pa
 
@@ -40,6 +42,7 @@ from jupyter_gov.masking.model import Profile, Treatment
 from jupyter_gov.masking.treatments import Opener, Seals, pseudonym
 from jupyter_gov.sql.gate import Source, Statement
 from jupyter_gov.sql.names import place_of
+from jupyter_gov.sql.reading import Reads
 from jupyter_gov.wire.messages import Bind
 
 FIRST_ROWS = 1_000
@@ -51,6 +54,10 @@ _AT_ONCE = 512
 _IDLE = 4
 """Guarded connections kept per profile and set of tables; opening one costs about 10 ms."""
 _TRIES = 3
+_COMPILE_SECONDS = 5.0
+_FAILURES = (
+    sqlite3.Error, sqlite3.Warning, MemoryError, OverflowError, ValueError, RecursionError,
+)  # fmt: skip
 _FIX = Next("fix_sql")
 
 Value = int | float | str | bytes | None
@@ -131,6 +138,19 @@ class SqliteEngine:
             hint="Try again in a moment.",
             next=Next("retry"),
         )
+
+    def reads(self, statement: Statement, *, profile: Profile, tables: frozenset[str]) -> Reads:
+        """
+        What the authorizer says it would read: it is compiled, and not run.
+
+        Raises EngineRefused, QueryFailed, BadSyntax, UnknownName, DatabaseUnavailable.
+        """
+        execution = self.start(
+            statement, dict.fromkeys(statement.binds), profile=profile, tables=tables,
+            seals=Seals(bytes(64)), today=date.min, deadline=monotonic() + _COMPILE_SECONDS,
+        )  # fmt: skip
+        with contextlib.closing(execution):
+            return execution.foresee()
 
     def _take(self, profile: Profile, tables: frozenset[str]) -> Guard:
         catalog = self.catalog()
@@ -221,12 +241,20 @@ class SqliteExecution:
                 rows, more = _some(cursor, ROWS)
                 if rows:
                     yield builder.build(rows)
-        except (
-            sqlite3.Error, sqlite3.Warning, MemoryError, OverflowError, ValueError, RecursionError,
-        ) as error:  # fmt: skip
+        except _FAILURES as error:
             raise self._words.of(error) from None
         finally:
             self._finish()
+
+    def foresee(self) -> Reads:
+        """What it would read, instead of running.  Raises as `batches` does."""
+        statement = self._statement
+        text = for_views(statement.text, statement.tree, self._guard.catalog)
+        try:
+            self._guard.compile(text, statement)
+        except _FAILURES as error:
+            raise self._words.of(error) from None
+        return Reads(columns=tuple(sorted(self._guard.reads)), exact=True)
 
     def _finish(self) -> None:
         if self._cursor is not None:

@@ -160,6 +160,14 @@ class Guard:
             raise StatementRefused("EXPLAIN is not allowed", next=_FIX)
         return cursor
 
+    def compile(self, text: str, statement: Statement) -> None:
+        """As `run`, up to the first step: afterwards `reads` are what it would read."""
+        self._refuse_reserved(text)
+        self._ctes = cte_names(statement.tree)
+        # Steps through the compiled program as a listing, and executes none of it.
+        self._execute(f"EXPLAIN {text}", dict.fromkeys(statement.binds)).close()
+        self._note_joined(statement)
+
     def _execute(self, text: str, binds: Mapping[str, Value]) -> sqlite3.Cursor:
         """In the first shape that has columns enough."""
         for columns, length in SHAPES:

@@ -307,6 +307,17 @@ class QueryHandler(KernelHandler):
         self.finish()
 
 
+class ExplanationsHandler(SignedHandler):
+    """POST explanations: what would become of a statement.  It is not run."""
+
+    async def post(self) -> None:
+        explain = self.service.gateway.explanations.explain
+        running = asyncio.get_running_loop().run_in_executor(
+            self.service.queries, explain, self.signed()
+        )
+        self.answer(await running)
+
+
 # ------------------------------------------------------------------ notebook servers
 
 
@@ -425,6 +436,7 @@ ROUTES: list[tuple[str, type[GovHandler]]] = [
     (f"{m.API}/grants/(G-[0-9a-f]+)", GrantHandler),
     (f"{m.API}/queries", QueriesHandler),
     (f"{m.API}/queries/([A-Za-z0-9_-]+)", QueryHandler),
+    (f"{m.API}/explanations", ExplanationsHandler),
     (f"{m.API}/slots", SlotsHandler),
     (f"{m.API}/slots/({KERNEL_ID})", SlotHandler),
     (f"{m.API}(?:/.*)?", NothingHandler),

@@ -29,6 +29,7 @@ from jupyter_gov.errors import (
     UnknownName,
 )
 from jupyter_gov.kernel.display import plain
+from jupyter_gov.kernel.explanation import Explanation
 from jupyter_gov.kernel.frame import Answer, DtypeBackend, read_answer, to_pandas
 from jupyter_gov.kernel.http import GatewayHttp
 from jupyter_gov.wire import messages as m
@@ -102,17 +103,7 @@ class Connection:
         grant: str,
     ) -> Answer:
         http = self._http()
-        body = m.encode(
-            m.Query(
-                query_id=query_id,
-                connection=self.name,
-                sql=sql,
-                binds={name: m.encode_bind(name, value) for name, value in binds.items()},
-                grant=grant or self.grant,
-                limit=limit,
-                note=note,
-            )
-        )
+        body = m.encode(self._asked(query_id, sql, binds, limit, note, grant))
         answer = None
         try:
             answer = http.open("POST", "/queries", body)
@@ -131,9 +122,57 @@ class Connection:
             self._cancel(query_id)
             raise
 
+    def _asked(
+        self,
+        query_id: str,
+        sql: str,
+        binds: Mapping[str, object],
+        limit: int | None,
+        note: str,
+        grant: str,
+    ) -> m.Query:
+        return m.Query(
+            query_id=query_id,
+            connection=self.name,
+            sql=sql,
+            binds={name: m.encode_bind(name, value) for name, value in binds.items()},
+            grant=grant or self.grant,
+            limit=limit,
+            note=note,
+        )
+
     def _cancel(self, query_id: str) -> None:
         with contextlib.suppress(GovError):
             self._http().send("DELETE", f"/queries/{query_id}")
+
+    def explain(
+        self,
+        sql: str,
+        /,
+        *,
+        grant: str = "",
+        binds: Mapping[str, object] | None = None,
+        **more_binds: object,
+    ) -> Explanation:
+        """
+        What would become of a statement: decision, rule, grant, and each column's treatment.
+
+        Nothing runs, no grant is opened, no budget is spent.  The question is recorded.
+
+        Args:
+            sql: as for `query`; parameters need no values here.
+            grant: the one grant to look at; else the narrowest that covers the statement.
+
+        Returns:
+            An explanation, also of a refusal: `decision` is "allow", "open" (a default grant
+            would be opened first), "deny" or "fail", and `error` what `query` would raise.
+
+        Raises:
+            NotAttached, BadRequest, Busy, Unavailable.
+        """
+        asked = self._asked(_new_id(), sql, {**(binds or {}), **more_binds}, None, "", grant)
+        told = self._http().call("POST", "/explanations", Explanation, m.encode(asked))
+        return told.of(sql)
 
     def tables(self) -> pd.DataFrame:
         """The tables of the grant, with the number of columns and how many are treated."""
@@ -209,6 +248,19 @@ class Connection:
             if done:
                 break
         running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+
+    async def aexplain(
+        self,
+        sql: str,
+        /,
+        *,
+        grant: str = "",
+        binds: Mapping[str, object] | None = None,
+        **more_binds: object,
+    ) -> Explanation:
+        """`explain`, off the event loop."""
+        every = {**(binds or {}), **more_binds}
+        return await asyncio.to_thread(self.explain, sql, grant=grant, binds=every)
 
     async def atables(self) -> pd.DataFrame:
         """`tables`, off the event loop."""

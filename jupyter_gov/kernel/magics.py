@@ -16,7 +16,8 @@ from jupyter_gov.errors import BindMissing
 from jupyter_gov.kernel import api
 from jupyter_gov.kernel.display import FrameLine, plain, time_left
 
-GOVSQL_USAGE = "%%govsql [NAME <<] CONNECTION [--limit N] [--note TEXT] [--grant G-…] [--arrow]"
+GOVSQL_USAGE = """\
+%%govsql [NAME <<] CONNECTION [--limit N] [--note TEXT] [--grant G-…] [--arrow] [--explain]"""
 GOV_USAGE = """\
 %gov login [--agent NAME]              attach this kernel to a person
 %gov logout                            detach it; its grants end
@@ -24,7 +25,8 @@ GOV_USAGE = """\
 %gov connections                       what you may use or ask for
 %gov grants                            what you hold
 %gov request CONNECTION [--for 30m] [--as ELIGIBILITY] [--note TEXT]
-%gov tables CONNECTION [TABLE]         tables; or columns with tags, treatments and types"""
+%gov tables CONNECTION [TABLE]         tables; or columns with tags, treatments and types
+%gov explain CONNECTION SELECT …       what would become of a statement; it is not run"""
 
 _ASSIGN = re.compile(r"\s*([^\W\d]\w*)\s*<<\s*(.*)", re.DOTALL)
 _SQL_PARTS = re.compile(
@@ -52,6 +54,7 @@ def _govsql_arguments(line: str) -> Any:
     parser.add_argument("--note", default="")
     parser.add_argument("--grant", default="")
     parser.add_argument("--arrow", action="store_true")
+    parser.add_argument("--explain", action="store_true")
     return _parse(parser, line)
 
 
@@ -71,15 +74,23 @@ class GovMagics(Magics):
         """
         Run one statement through the gateway and show its masked frame.
 
-        %%govsql [NAME <<] CONNECTION [--limit N] [--note TEXT] [--grant G-…] [--arrow]
+        %%govsql [NAME <<] CONNECTION [--limit N] [--note TEXT] [--grant G-…] [--arrow] [--explain]
 
         ``:name`` in the statement is bound to the variable of that name; values never become
-        SQL.  With ``NAME <<`` the frame is assigned instead of shown.
+        SQL.  With ``NAME <<`` the frame is assigned instead of shown.  With ``--explain`` the
+        statement is not run: what would become of it is shown.
         """
         assigned = _ASSIGN.fullmatch(line)
         arguments = _govsql_arguments(assigned[2] if assigned else line)
         assert self.shell is not None
         namespace = self.shell.user_ns
+        if arguments.explain:
+            told = api.connect(arguments.connection).explain(cell, grant=arguments.grant)
+            if assigned:
+                namespace[assigned[1]] = told
+            else:
+                display(told)
+            return
         binds = {}
         for name in bind_names(cell):
             if name not in namespace:
@@ -111,6 +122,9 @@ class GovMagics(Magics):
     @line_magic
     def gov(self, line: str) -> Any:
         """Sign in, ask for grants, and see what you hold.  `%gov` alone lists the commands."""
+        verb, *sql = line.split(maxsplit=1) or [""]
+        if verb == "explain":  # what follows is SQL, whose quotations are its own
+            return self._explain("".join(sql))
         try:
             words = shlex.split(line)
         except ValueError as error:  # a quotation that does not end
@@ -188,8 +202,14 @@ class GovMagics(Magics):
         con = api.connect(asked.connection)
         return con.describe(asked.table) if asked.table else con.tables()
 
+    def _explain(self, text: str) -> Any:
+        connection, *sql = text.split(maxsplit=1) or [""]
+        if not sql:
+            raise UsageError("usage: %gov explain CONNECTION SELECT …")
+        return api.connect(connection).explain(sql[0])
 
-_VERBS = ("login", "logout", "whoami", "connections", "grants", "request", "tables")
+
+_VERBS = ("login", "logout", "whoami", "connections", "grants", "request", "tables", "explain")
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:

@@ -281,6 +281,53 @@ class Trailer:
     error: dict[str, Any] | None = None
 
 
+# ------------------------------------------------------------------ explanations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """
+    Gateway → kernel: what would become of a statement, which was not run.
+
+    It says no more than running it would.
+    """
+
+    decision: str
+    """
+    ``allow``; ``open``: allowed, and a default grant would be opened first; ``deny``: the policy
+    refuses; ``fail``: the policy has nothing against it, and the database could not run it.
+    """
+    rule: str
+    """What decided, in a sentence."""
+    connection: str
+    principal: PrincipalView
+    purpose: str = ""
+    grant: GrantView | None = None
+    """The grant it would run under; null if one would be opened or none covers it."""
+    eligibility: str = ""
+    """What the grant comes from, or would come from."""
+    opens_for: str = ""
+    """How long the default grant would last, such as ``30m``."""
+    kind: str = ""
+    """What the statement does, such as ``read``; empty if it was not understood."""
+    risk: str = ""
+    """How much it may touch: ``low``, ``medium``, ``high``; empty if it was not understood."""
+    bounded: bool | None = None
+    """Whether it reads single rows by their key; else it is bulk.  Null if that is not known."""
+    binds: tuple[str, ...] = ()
+    """Names of its parameters."""
+    relations: tuple[str, ...] = ()
+    """The tables and views it names, as it spells them."""
+    tables: tuple[TableView, ...] = ()
+    """What it would read, also through views: of each table those columns."""
+    exact: bool = True
+    """Whether the database itself said what it would read; else these columns at most."""
+    refusal: dict[str, Any] | None = None
+    """The error that running it would raise, with its code, hint, next step and position."""
+    record: str = ""
+    """The audit record of this explanation; empty where nothing is recorded."""
+
+
 # ------------------------------------------------------------------ coding
 
 

@@ -36,6 +36,7 @@ from jupyter_gov.identity.model import SEPARATE, Principal
 from jupyter_gov.kernel.frame import Answer, read_answer, to_pandas
 from jupyter_gov.masking.model import Treatment
 from jupyter_gov.masking.treatments import Seals
+from jupyter_gov.sql.reading import Reads, reads_of
 from jupyter_gov.store.audit_log import read_event
 from jupyter_gov.store.state import State
 from jupyter_gov.wire import signing
@@ -117,6 +118,9 @@ class PlainEngine:
             raise self.fault
         self.executions.append(PlainExecution(self.answer, self.before))
         return self.executions[-1]
+
+    def reads(self, statement: Any, **under: Any) -> Reads:
+        return reads_of(statement, self.catalog(), self.dialect)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -87,6 +87,8 @@ def magics(monkeypatch):
             asked.append((sql, options))
             raise GovError("not today")
 
+        explain = query
+
     monkeypatch.setattr(api, "connect", lambda name: asked.append(name) or Noted())
     made = GovMagics(SimpleNamespace(user_ns={}))
     made.asked = asked
@@ -129,6 +131,12 @@ class TestGovsql:
         """A limit that was asked for may cut; none may not."""
         assert self.run(magics, line)[option] == value
 
+    def test_explain_runs_nothing(self, magics):
+        """Parameters are sent without values: none is looked up."""
+        with pytest.raises(GovError, match="not today"):
+            magics.govsql("clinic --explain --grant G-1", "SELECT :state")
+        assert magics.asked == ["clinic", ("SELECT :state", {"grant": "G-1"})]
+
     @pytest.mark.parametrize(
         "line", ["", "clinic --limit many", "clinic --limit", "clinic x", "clinic --note 'open"]
     )
@@ -146,10 +154,17 @@ class TestGov:
         assert capsys.readouterr().out.strip() == GOV_USAGE.strip()
         assert {line.split()[1] for line in GOV_USAGE.splitlines()} == set(_VERBS)
 
+    @pytest.mark.parametrize("sql", ["SELECT 'it''s', \"a b\"", "SELECT 1 -- it's"])
+    def test_explain_takes_the_statement_as_it_is(self, magics, sql):
+        """Its quotations are SQL's own."""
+        with pytest.raises(GovError, match="not today"):
+            magics.gov(f"explain clinic {sql}")
+        assert magics.asked == ["clinic", (sql, {})]
+
     @pytest.mark.parametrize(
         "line",
         ["logn", "__class__", "table", "\x1b[2J", "request", "tables", "tables 'open",
-         "request clinic --until 5", "login --agent"],
+         "request clinic --until 5", "login --agent", "explain", "explain clinic"],
     )  # fmt: skip
     def test_a_slip_shows_the_usage(self, magics, line):
         """In place of a stack, and without what a terminal would obey."""
