@@ -197,8 +197,8 @@ class Gateway:
         self.queries = QueryFlow(
             intake, self.grants, self.store, self.log, record, self.running, self.clock,
             self._seals_of,
-        self.explanations = ExplainFlow(intake, self.grants, self.log, record, self.clock)
         )  # fmt: skip
+        self.explanations = ExplainFlow(intake, self.grants, self.log, record, self.clock)
 
     def files(self) -> tuple[Path, ...]:
         """See `protected_files`: as the configuration in force names them."""
