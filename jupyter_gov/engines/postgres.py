@@ -66,7 +66,7 @@ class PostgresEngine:
         self._profiles = {profile.profile_id: profile for profile in profiles}
         self._needed = needed
         self._keys = keys
-        self._held = held
+        self.held = held
         self._names = Names(database_of(spec))
         self._looking = threading.Lock()
         self._found: Findings | None = None
@@ -77,7 +77,7 @@ class PostgresEngine:
         self, profiles: Iterable[Profile], needed: Mapping[str, set[str]], keys: Mapping[str, bytes]
     ) -> PostgresEngine:
         """The same database under another configuration; its grants go on."""
-        return PostgresEngine(self._spec, profiles, needed, keys, self._held)
+        return PostgresEngine(self._spec, profiles, needed, keys, self.held)
 
     @property
     def functions(self) -> frozenset[str]:
@@ -117,7 +117,7 @@ class PostgresEngine:
 
     def _look_again(self) -> Findings:
         try:
-            found = self._held.roles.with_session(
+            found = self.held.roles.with_session(
                 lambda session: inspect(
                     session, self._spec, self._profiles.values(), self._needed, self._keys
                 )
@@ -167,11 +167,11 @@ class PostgresEngine:
             values.append(binds[name])
         groups = [self._names.group(profile)]
         groups += [self._names.reader(profile, table) for table in sorted(tables)]
-        lease = self._held.lease(grant_id, groups, ends_at)
-        session = self._held.pool.take(lease, deadline)
+        lease = self.held.lease(grant_id, groups, ends_at)
+        session = self.held.pool.take(lease, deadline)
         shown = Shown(self._spec.name, found, self.catalog(), profile)
         return PostgresExecution(
-            self._held.pool, lease, session, statement, text, values, deadline, shown
+            self.held.pool, lease, session, statement, text, values, deadline, shown
         )
 
     def _schemas(self, profile: Profile) -> dict[str, str]:
@@ -179,15 +179,15 @@ class PostgresEngine:
 
     def end_grant(self, grant_id: str) -> None:
         """Nothing of the grant is left in the database.  Never raises."""
-        self._held.end(grant_id)
+        self.held.end(grant_id)
 
     def sweep(self) -> int:
         """End what a crashed gateway left.  Returns how many.  Raises DatabaseUnavailable."""
-        return self._held.sweep()
+        return self.held.sweep()
 
     def close(self) -> None:
         """End every role of this gateway; what runs is cut."""
-        self._held.close()
+        self.held.close()
 
 
 class Shown:
@@ -256,7 +256,7 @@ class PostgresExecution:
         self._lock = threading.Lock()
         self._closed = False
         self._reads: tuple[str, ...] | None = None
-        self._words = Words(shown.connection, statement, shown.catalog, shown.profile)
+        self._words = Words(shown.connection, statement, shown.catalog, shown.profile, text)
 
     def batches(self) -> Generator[pa.RecordBatch]:
         """
