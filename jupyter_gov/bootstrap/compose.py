@@ -9,11 +9,12 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from jupyter_gov.access.model import Eligibility
+from jupyter_gov.access.model import Eligibility, Grant
 from jupyter_gov.audit.events import Actor, Event
 from jupyter_gov.audit.sealing import AuditKey
 from jupyter_gov.audit.stamped import StampedLog
 from jupyter_gov.bootstrap.check import Checked, check
+from jupyter_gov.bootstrap.engines import engine, shares
 from jupyter_gov.bootstrap.exchange import Exchange, difference, outdated, without_secrets
 from jupyter_gov.bootstrap.keys import Keys, load_keys, opening, private_folder
 from jupyter_gov.bootstrap.notes import notes
@@ -23,14 +24,13 @@ from jupyter_gov.broker.caller import Doorkeeper
 from jupyter_gov.broker.continuity import Continuity
 from jupyter_gov.broker.desk import GrantDesk
 from jupyter_gov.broker.end import Ender, Target
-from jupyter_gov.broker.intake import Intake
 from jupyter_gov.broker.explain import ExplainFlow
+from jupyter_gov.broker.intake import Intake
 from jupyter_gov.broker.limits import Limits
 from jupyter_gov.broker.ports import Engine, Policy
 from jupyter_gov.broker.query import QueryFlow
 from jupyter_gov.broker.record import Recorder, recover
 from jupyter_gov.broker.running import Running
-from jupyter_gov.engines.sqlite import SqliteEngine
 from jupyter_gov.engines.sqlite_limits import confine
 from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable, NotFound
 from jupyter_gov.identity.attachment import Attachment
@@ -69,7 +69,8 @@ def protected_files(settings: Settings, checked: Checked) -> tuple[Path, ...]:
     for spec in checked.connections.values():
         if spec.secret is not None and spec.secret.kind == "file":
             files.append(Path(spec.secret.name))
-        if database := make_url(spec.url).database:
+        database = make_url(spec.url).database
+        if spec.dialect == "sqlite" and database:
             files += [Path(database + more) for more in ("", "-wal", "-shm", "-journal")]
     return tuple(files)
 
@@ -87,20 +88,13 @@ def open_store(state_dir: Path) -> State:
         return State(open_state(path), Reserve(path.with_suffix(".reserve"), STATE_RESERVE_BYTES))
 
 
-def _engine(name: str, checked: Checked, keys: Keys) -> Engine:
-    spec = checked.connections[name]
-    database = make_url(spec.url).database
-    assert database is not None  # checked
-    return SqliteEngine(spec, Path(database), keys.space(name))
-
-
 def _policy(checked: Checked, engines: Mapping[str, Engine]) -> Policy:
     """Look at the databases: resolve ``*``, and refuse names that do not exist."""
     problems: list[str] = []
     catalogs = {}
-    for name, engine in engines.items():
+    for name, looked_at in engines.items():
         try:
-            catalogs[name] = engine.catalog()
+            catalogs[name] = looked_at.catalog()
         except DatabaseUnavailable as error:
             problems.append(f'{PATHS["connections"]}["{name}"]: {error.message}; {error.hint}')
             continue
@@ -110,7 +104,7 @@ def _policy(checked: Checked, engines: Mapping[str, Engine]) -> Policy:
             if known is None:
                 problems.append(f"{where}: the database has no such table; remove it")
                 continue
-            if known.kind == "view":
+            if known.kind == "view" and looked_at.dialect == "sqlite":
                 problems.append(
                     f"{where}: is a view, which is made anew over the treated tables and takes no"
                     " tags; remove it, and tag the tables it reads"
@@ -149,10 +143,15 @@ def _policy(checked: Checked, engines: Mapping[str, Engine]) -> Policy:
     )
 
 
-def check_databases(checked: Checked) -> Policy:
+def check_databases(checked: Checked, state_dir: Path) -> Policy:
     """What only the databases can tell, for `config check`.  Raises ConfigInvalid."""
-    no_keys = Keys(audit=b"", pseudonym=bytes(32), seal=b"", code=b"")
-    return _policy(checked, {n: _engine(n, checked, no_keys) for n in checked.connections})
+    keys = open_keys(state_dir) if (state_dir / "keys").exists() else None
+    engines = {n: engine(n, checked, keys) for n in checked.connections}
+    try:
+        return _policy(checked, engines)
+    finally:
+        for made in engines.values():
+            made.close()
 
 
 class Gateway:
@@ -167,7 +166,7 @@ class Gateway:
         self._checked = check(settings)
         self._keys = open_keys(settings.state_dir)
         confine(private_folder(settings.state_dir / "spill"))
-        engines = {n: _engine(n, self._checked, self._keys) for n in self._checked.connections}
+        engines = {n: engine(n, self._checked, self._keys) for n in self._checked.connections}
         self._policy = _policy(self._checked, engines)
         self._swap = threading.Lock()
         self.clock = ForwardClock()
@@ -178,7 +177,7 @@ class Gateway:
         self.limits = Limits(settings.rates)
         self.ender = Ender(
             self.store, self.store, self.log, self.running, self.clock,
-            settings.lifetimes.session_idle,
+            settings.lifetimes.session_idle, self._release,
         )  # fmt: skip
         self.doorkeeper = Doorkeeper(
             Enrolment(self.store, self.clock, after=1), self.store, self.ender, self.clock
@@ -209,18 +208,29 @@ class Gateway:
         """The configuration in force."""
         return self._policy
 
+    def _release(self, grant: Grant) -> None:
+        """What a grant had in its database goes with it."""
+        held = self._policy.engines.get(grant.connection)
+        if held is not None:
+            held.end_grant(grant.grant_id)
+
     def _seals_of(self, grant_id: str) -> Seals:
         return Seals(self._keys.seal_of(grant_id))
 
     def start(self) -> None:
         """Close what a crash left open, and record that the gateway serves.  Raises."""
         interrupted = recover(self.log, self.clock)
+        swept = sum(each.sweep() for each in self._policy.engines.values())
         now = self.clock()
         self.log.append(
             Event(
                 kind="gateway.started",
                 at=now,
-                says={"interrupted_before": interrupted, "keys": self._keys.ids()},
+                says={
+                    "interrupted_before": interrupted,
+                    "keys": self._keys.ids(),
+                    "roles_swept": swept,
+                },
             )
         )
         self.log.append(
@@ -251,8 +261,8 @@ class Gateway:
         )
         self.log.close()
         self.store.close()
-        for engine in self._policy.engines.values():
-            engine.close()
+        for each in self._policy.engines.values():
+            each.close()
 
     def reload(self, settings: Settings) -> Exchange:
         """
@@ -295,18 +305,16 @@ class Gateway:
             self.identities.identities = dict(checked.identities)
             passwords = self.identities.generate()
         self._end_outdated(old, policy)
-        for name, engine in old.engines.items():
-            if engine is not engines.get(name):
-                engine.close()
+        for name, before in old.engines.items():
+            if not shares(before, engines.get(name)):
+                before.close()
         return Exchange(difference=said, waits=waits, passwords=passwords)
 
     def _engines(self, checked: Checked) -> dict[str, Engine]:
         """An engine for each connection; that of one that did not change goes on."""
         return {
-            name: self._policy.engines[name]
-            if spec == self._policy.connections.get(name)
-            else _engine(name, checked, self._keys)
-            for name, spec in checked.connections.items()
+            name: engine(name, checked, self._keys, self._policy.engines, self._policy.connections)
+            for name in checked.connections
         }
 
     def refuse_config(self, wrong: ConfigInvalid) -> None:

@@ -36,13 +36,34 @@ class Keys:
     seal: bytes
     code: bytes
 
-    def space(self, connection: str) -> bytes:
-        """The key of a connection's pseudonym space: the same over sessions, grants and edits."""
-        return hmac.digest(self.pseudonym, b"space:" + connection.encode(), "sha256")
+    def space(self, name: str) -> bytes:
+        """
+        The key of a pseudonym space: the same over sessions, grants and edits.
+
+        A connection's own space has the connection's name.
+        """
+        return hmac.digest(self.pseudonym, b"space:" + name.encode(), "sha256")
+
+    def shift(self, name: str) -> bytes:
+        """The key by which dates about one subject are shifted in a space."""
+        return hmac.digest(self.pseudonym, b"shift:" + name.encode(), "sha256")
+
+    def fpe(self, name: str) -> bytes:
+        """The AES-256 key of format-preserving encryption in a space."""
+        return hmac.digest(self.pseudonym, b"fpe:" + name.encode(), "sha256")
 
     def seal_of(self, grant_id: str) -> bytes:
         """64 bytes for AES-256-SIV, of one grant."""
         return hmac.digest(self.seal, b"seal:" + grant_id.encode(), "sha512")
+
+    def gateway(self) -> str:
+        """Tells this gateway from another at the same database; 16 hex digits."""
+        return hashlib.sha256(b"gateway\0" + self.seal).hexdigest()[:16]
+
+    @classmethod
+    def none(cls) -> Keys:
+        """To look at a database with; what is treated with them means nothing."""
+        return cls(audit=b"", pseudonym=bytes(_BYTES), seal=b"", code=b"")
 
     def ids(self) -> dict[str, str]:
         """Name → id, which tells nothing of the key; that of ``audit`` stands in each record."""

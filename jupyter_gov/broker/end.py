@@ -53,13 +53,19 @@ class Ender:
         running: Running,
         clock: Clock,
         idle: timedelta,
+        release: Callable[[Grant], None] = lambda grant: None,
     ) -> None:
+        """
+        Args:
+            release: takes away what a grant has in its database.  Never raises.
+        """
         self._identity = identity
         self._grants = grants
         self._log = log
         self._running = running
         self._clock = clock
         self._idle = idle
+        self._release = release
         self._seen: dict[str, datetime] = {}
 
     def end(self, target: Target, reason: str) -> bool:
@@ -101,6 +107,7 @@ class Ender:
                 lambda r: r.grant_id == grant_id,
                 grant_over(grant, f"ended while the statement ran: {reason}"),
             )
+            self._release(grant)
         if ended:
             session = self._identity.session(grant.session_id)
             who = self._actor(session) if session else Actor(principal=grant.principal)

@@ -51,7 +51,10 @@ class Engine(Protocol):
     """A database under governance.  Safe from many threads."""
 
     dialect: str
-    functions: frozenset[str]
+
+    @property
+    def functions(self) -> frozenset[str]:
+        """Lower-case names of those a statement may call."""
 
     def catalog(self) -> Catalog: ...
 
@@ -82,6 +85,16 @@ class Engine(Protocol):
         Raises what running it would raise, as far as that can be told: UnknownName,
         EngineRefused, QueryFailed; DatabaseUnavailable.
         """
+
+    def sweep(self) -> int:
+        """
+        End what a crashed gateway left in the database.
+
+        Returns how many roles.  Raises DatabaseUnavailable.
+        """
+
+    def notes(self) -> tuple[str, ...]:
+        """What the admin should know of the database.  Raises DatabaseUnavailable."""
 
     def end_grant(self, grant_id: str) -> None:
         """Leave nothing in the database that a grant's statements ran with.  Never raises."""

@@ -43,7 +43,7 @@ def check(files: list[Path]) -> int:
         raise ConfigInvalid(("no config file was found; name one with --config",))
     settings = GatewayConfig(files).settings()
     checked = check_settings(settings)
-    check_databases(checked)
+    check_databases(checked, settings.state_dir)
     print(f"the configuration is good (digest {checked.digest})")
     for name, spec in checked.connections.items():
         columns = sum(len(columns) for columns in spec.tags.values())
@@ -120,7 +120,7 @@ def enroll(files: list[Path], name: str, owner: str, url: str, out: Path) -> int
     with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(credential, file)
     who = Actor(server=server.server_id)
-    _record(settings, checked, "server.enrolled", {"name": name, "owner": owner}, who)
+    record(settings, checked, "server.enrolled", {"name": name, "owner": owner}, who)
     with contextlib.closing(open_store(settings.state_dir)) as store:
         store.add_server(server)
     print(f"enrolled {server.server_id}; give {out} to the notebook server's user (mode 0600) and")
@@ -128,14 +128,21 @@ def enroll(files: list[Path], name: str, owner: str, url: str, out: Path) -> int
     return 0
 
 
-def _record(
-    settings: Settings, checked: Checked, kind: str, says: dict[str, Any], who: Actor = NOBODY
+def record(
+    settings: Settings,
+    checked: Checked,
+    kind: str,
+    says: dict[str, Any],
+    who: Actor = NOBODY,
+    connection: str = "",
 ) -> None:
     """Into the log, beside a gateway that may be serving.  Raises AuditUnavailable."""
     open_keys(settings.state_dir)  # before there is a log, so that a first start finds them
     log = open_log(settings.state_dir, own(protected_files(settings, checked)))
     with contextlib.closing(log):
-        log.append(Event(kind=kind, at=ForwardClock()(), actor=who, says=says))
+        log.append(
+            Event(kind=kind, at=ForwardClock()(), actor=who, connection=connection, says=says)
+        )
 
 
 def passwd(files: list[Path], names: list[str]) -> int:
@@ -148,7 +155,7 @@ def passwd(files: list[Path], names: list[str]) -> int:
         checked.identities, settings.state_dir / "evaluation.json", ForwardClock()
     )
     renew = sorted(names or checked.identities)
-    _record(settings, checked, "password.renewed", {"names": renew})
+    record(settings, checked, "password.renewed", {"names": renew})
     for name, password in identities.generate(renew=renew).items():
         print(f"{name}\t{password}")
     return 0

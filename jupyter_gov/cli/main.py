@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_config_path
 
-from jupyter_gov.cli import admin, audit, preset
+from jupyter_gov.cli import admin, audit, preset, provision
 from jupyter_gov.errors import GovError
 from jupyter_gov.gateway.serve import serve
 from jupyter_gov.masking.presets import Preset
@@ -55,6 +55,24 @@ def parser() -> argparse.ArgumentParser:
     config = command("config", "Check the configuration, or put a changed one in force.")
     config.add_argument("verb", choices=("check", "reload"))
 
+    wall = command("provision", "Put up PostgreSQL's wall: projections, roles and their minter.")
+    wall.add_argument("connection", help="its name in the configuration")
+    wall.add_argument("--dry-run", action="store_true", help="print the SQL script; change nothing")
+    how = wall.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="look whether the wall stands; else 1")
+    how.add_argument("--remove", action="store_true", help="take it down; every right comes back")
+    how.add_argument(
+        "--keys", action="store_true", help="only load the keys, after the script was run by hand"
+    )
+    wall.add_argument(
+        "--dba-url", default="", metavar="URL",
+        help="the owner's or superuser's login (default: PGUSER, or this user)",
+    )  # fmt: skip
+    wall.add_argument(
+        "--dba-secret", default="", metavar="REF",
+        help="its password: file:/path or env:NAME (default: PGPASSWORD or .pgpass)",
+    )  # fmt: skip
+
     rules = command("preset", "Show what a preset's rules come to.")
     rules.add_argument("verb", choices=("show",))
     rules.add_argument("name", choices=list(map(str, Preset)), help="the preset")
@@ -99,6 +117,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return admin.unenroll(files, asked.server)
             case "config":
                 return admin.check(files) if asked.verb == "check" else admin.reload(files)
+            case "provision":
+                flags = ("check", "remove", "keys")
+                verb = next((flag for flag in flags if getattr(asked, flag)), "apply")
+                return provision.run(
+                    files, asked.connection, verb, dry=asked.dry_run, url=asked.dba_url,
+                    secret=asked.dba_secret,
+                )  # fmt: skip
             case "preset":
                 return preset.show(files, asked.name, asked.eligibility)
             case "audit":

@@ -27,15 +27,15 @@ from jupyter_gov.engines.postgres_grants import DatabaseGrants
 from jupyter_gov.engines.postgres_link import database_of
 from jupyter_gov.engines.postgres_names import Names
 from jupyter_gov.engines.postgres_pool import Lease, Pool
-from jupyter_gov.engines.postgres_reads import columns_read
 from jupyter_gov.engines.postgres_session import Session
-from jupyter_gov.errors import BindMissing, DatabaseUnavailable, Next
+from jupyter_gov.errors import BindMissing, DatabaseUnavailable, Next, UnknownName
 from jupyter_gov.masking.model import Profile, Treatment
 from jupyter_gov.masking.seals import EngineSeals, Opener, Seals
 from jupyter_gov.sql.binds import numbered
 from jupyter_gov.sql.gate import Statement
 from jupyter_gov.sql.names import place_of
 from jupyter_gov.sql.qualify import requalified
+from jupyter_gov.sql.reading import Reads, reads_of
 from jupyter_gov.wire.messages import Bind
 
 _LOOK_EVERY = 60.0
@@ -177,6 +177,10 @@ class PostgresEngine:
     def _schemas(self, profile: Profile) -> dict[str, str]:
         return {schema: self._names.schema(profile, schema) for schema in self._spec.schemas}
 
+    def reads(self, statement: Statement, *, profile: Profile, tables: frozenset[str]) -> Reads:
+        """What it may read, as its text and the catalog say.  Raises UnknownName."""
+        return reads_of(statement, self.catalog(), self.dialect)
+
     def end_grant(self, grant_id: str) -> None:
         """Nothing of the grant is left in the database.  Never raises."""
         self.held.end(grant_id)
@@ -255,7 +259,7 @@ class PostgresExecution:
         self._fetch: Fetch | None = None
         self._lock = threading.Lock()
         self._closed = False
-        self._reads: tuple[str, ...] | None = None
+        self._read: tuple[tuple[str, str], ...] | None = None
         self._words = Words(shown.connection, statement, shown.catalog, shown.profile, text)
 
     def batches(self) -> Generator[pa.RecordBatch]:
@@ -274,28 +278,27 @@ class PostgresExecution:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """
-        ``table.column`` of what the statement read, or ``table.*`` where it names a whole row.
+        """``table.column`` of all that the statement may have read; PostgreSQL reports no columns."""
+        return tuple(f"{table}.{column}" for table, column in self._columns())
 
-        As the statement says it; PostgreSQL reports no columns.
-        """
-        if self._reads is None:
-            self._reads = columns_read(self._statement, self._shown.catalog)
-        return self._reads
+    def _columns(self) -> tuple[tuple[str, str], ...]:
+        if self._read is None:
+            try:
+                made = reads_of(self._statement, self._shown.catalog, PostgresEngine.dialect)
+            except UnknownName:
+                return ()  # so PostgreSQL read nothing
+            self._read = made.columns
+        return self._read
 
     @property
     def treated(self) -> dict[str, Treatment]:
         """Of what was read, what did not come as it is."""
-        made = {}
-        for read in self.reads:
-            table, _, column = read.rpartition(".")
-            known = self._shown.catalog.tables.get(table)
-            names = [column] if column != "*" else [c.name for c in known.columns] if known else []
-            for name in names:
-                treatment = self._shown.treatment(table, name)
-                if treatment not in (None, Treatment.CLEAR):
-                    made[f"{table}.{name}"] = treatment
-        return made
+        return {
+            f"{table}.{column}": treatment
+            for table, column in self._columns()
+            if (treatment := self._shown.treatment(table, column)) is not None
+            and treatment is not Treatment.CLEAR
+        }
 
     def expected(self, names: list[str]) -> list[Treatment | None]:
         """Per output column the treatment of the base column it plainly shows, if that is known."""

@@ -17,7 +17,6 @@ begins by comparing the schema with the catalog).
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import sqlite3
 import sys
@@ -39,7 +38,7 @@ from jupyter_gov.engines.sqlite_guard import Guard, StaleCatalog
 from jupyter_gov.engines.sqlite_spelling import for_views
 from jupyter_gov.errors import BindMissing, DatabaseUnavailable, Next
 from jupyter_gov.masking.model import Profile, Treatment
-from jupyter_gov.masking.treatments import Opener, Seals, pseudonym
+from jupyter_gov.masking.treatments import KeyRing, Opener, Seals, Treats
 from jupyter_gov.sql.gate import Source, Statement
 from jupyter_gov.sql.names import place_of
 from jupyter_gov.sql.reading import Reads
@@ -69,7 +68,7 @@ class SqliteEngine:
     dialect = "sqlite"
     functions = FUNCTIONS
 
-    def __init__(self, spec: ConnectionSpec, path: Path, pseudonym_key: bytes) -> None:
+    def __init__(self, spec: ConnectionSpec, path: Path, keys: KeyRing) -> None:
         self._spec = spec
         self._path = path
         self._lock = threading.Lock()
@@ -78,8 +77,7 @@ class SqliteEngine:
         self._state: tuple[int, ...] | None = None
         """Of the file, when the catalog was read."""
         self._closed = False
-        # One memory of tokens for all connections, since each costs an HMAC.
-        self._pseudonyms = functools.cache(functools.partial(pseudonym, pseudonym_key))
+        self._treats = Treats(keys)  # one memory of tokens for all connections
 
     def catalog(self) -> Catalog:
         """The tables as they are now.  Raises DatabaseUnavailable."""
@@ -160,7 +158,7 @@ class SqliteEngine:
                 held = self._idle.get(key)
                 guard = held.pop() if held else None
             if guard is None:
-                return Guard(self._path, catalog, profile, tables, self._pseudonyms)
+                return Guard(self._path, catalog, profile, tables, self._treats)
             if guard.catalog.version == catalog.version:
                 return guard
             guard.close()
@@ -178,6 +176,14 @@ class SqliteEngine:
                 held.append(guard)
                 return
         guard.close()
+
+    def sweep(self) -> int:
+        """A file knows no roles."""
+        return 0
+
+    def notes(self) -> tuple[str, ...]:
+        """Nothing is to be said of a file."""
+        return ()
 
     def end_grant(self, grant_id: str) -> None:
         """Nothing of a grant is in the file."""
