@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import urllib3
 
 from jupyter_gov.errors import BadRequest, StreamBroken
+from jupyter_gov.kernel.objects import as_shown, needs_objects
 from jupyter_gov.wire.cells import MIXED, decode_cell
 from jupyter_gov.wire.messages import TRAILER, Head, Trailer, decode, decode_error
 
@@ -157,8 +158,19 @@ def to_pandas(answer: Answer, dtype_backend: DtypeBackend = "numpy") -> pd.DataF
         joined = pa.concat_tables(plain, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid):
         return _object_columns(tables, dtype_backend)
+    fields = [field.with_type(joined.schema.types[i]) for i, field in enumerate(tables[0].schema)]
     del plain, tables
+    objects: dict[str, list[Any]] = {}
+    for i, field in enumerate(fields):
+        if needs_objects(field):
+            shown = as_shown(joined.column(i), field, exact=dtype_backend == "pyarrow")
+            if isinstance(shown, list):
+                objects[str(i)], shown = shown, pa.nulls(joined.num_rows)
+            joined = joined.set_column(i, str(i), shown)
+            del shown
     frame: pd.DataFrame = joined.to_pandas(**options)
+    for position, values in objects.items():
+        frame[position] = pd.Series(values, dtype=object)
     frame.columns = pd.Index(names)
     return frame
 
