@@ -28,6 +28,8 @@ _NEEDS = {
     "config": "`reload` needs the running gateway, and its user.",
     "preset": "Reads the configuration, and no database. With `--eligibility`, exit code 1 if the"
     " preset bars something.",
+    "explain": "Reads the configuration and the database's catalog, for a session that holds no"
+    " grant yet. Needs no gateway and records nothing.",
     "audit": "Reads only. With `--log` it needs neither the configuration nor the gateway's user.",
     "passwd": "Runs as the gateway's user; a running gateway takes the new passwords at once.",
 }

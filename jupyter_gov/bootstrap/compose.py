@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,12 +144,19 @@ def _policy(checked: Checked, engines: Mapping[str, Engine]) -> Policy:
     )
 
 
-def check_databases(checked: Checked, state_dir: Path) -> Policy:
+def check_databases(checked: Checked, state_dir: Path) -> None:
     """What only the databases can tell, for `config check`.  Raises ConfigInvalid."""
+    with policy_now(checked, state_dir):
+        pass
+
+
+@contextlib.contextmanager
+def policy_now(checked: Checked, state_dir: Path) -> Iterator[Policy]:
+    """The policy that a gateway would start with, for a look.  Raises ConfigInvalid."""
     keys = open_keys(state_dir) if (state_dir / "keys").exists() else None
     engines = {n: engine(n, checked, keys) for n in checked.connections}
     try:
-        return _policy(checked, engines)
+        yield _policy(checked, engines)
     finally:
         for made in engines.values():
             made.close()

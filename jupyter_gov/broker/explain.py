@@ -8,20 +8,30 @@ is told no more than running the statement would tell.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
+from jupyter_gov.access.decide import choose, no_grant
 from jupyter_gov.access.model import Eligibility, Grant
 from jupyter_gov.audit.ports import AuditLog
 from jupyter_gov.broker.caller import SignedRequest
 from jupyter_gov.broker.desk import GrantDesk
-from jupyter_gov.broker.intake import Asked, Gated, Intake, fault_of
+from jupyter_gov.broker.intake import Asked, Gated, Intake, fault_of, need_of
 from jupyter_gov.broker.ports import Policy
 from jupyter_gov.broker.record import Recorder
 from jupyter_gov.broker.views import grant_view, principal_view, table_view
 from jupyter_gov.errors import Denied, GovError, QueryFailed
+from jupyter_gov.identity.model import Principal
 from jupyter_gov.identity.ports import Clock
+from jupyter_gov.sql import gate
 from jupyter_gov.sql.gate import Statement
 from jupyter_gov.sql.reading import Reads
-from jupyter_gov.wire.messages import Explanation, PrincipalView, TableView, encode_error
+from jupyter_gov.wire.messages import (
+    Explanation,
+    PrincipalView,
+    Query,
+    TableView,
+    encode_error,
+)
 from jupyter_gov.wire.times import show_duration
 
 Choice = Grant | Eligibility
@@ -126,6 +136,29 @@ class Findings:
             exact=self.reads.exact if self.reads else True,
             refusal=encode_error(self.refusal) if self.refusal else None,
         )
+
+
+def foresee(policy: Policy, query: Query, principal: Principal, *, at: datetime) -> Findings:
+    """
+    What *query* would meet in a session of *principal* that holds no grant yet.
+
+    Raises what is neither the policy's nor the statement's fault: DatabaseUnavailable.
+    """
+    found = Findings()
+    offers = policy.of_person(query.connection, principal.person, agent=principal.is_agent)
+    try:
+        if not offers:
+            raise no_grant(query.connection)
+        engine = policy.engines[query.connection]
+        statement = gate.read(query.sql, engine.dialect, engine.functions)
+        need = need_of(query, statement, engine)
+        found.gated = Gated(statement=statement, binds={}, need=need)
+        openable = [offer for offer in offers if offer.approval == "auto"]
+        found.choice = choose(need, [], openable, policy.clear_columns(), at=at)
+        found.reads = reads_under(policy, found.choice, statement)
+    except (Denied, QueryFailed) as refusal:
+        found.refusal = refusal
+    return found
 
 
 def reads_under(policy: Policy, choice: Choice, statement: Statement) -> Reads:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_config_path
 
-from jupyter_gov.cli import admin, audit, preset, provision
+from jupyter_gov.cli import admin, audit, explain, preset, provision
 from jupyter_gov.errors import GovError
 from jupyter_gov.gateway.serve import serve
 from jupyter_gov.masking.presets import Preset
@@ -82,6 +82,15 @@ def parser() -> argparse.ArgumentParser:
         help="what each tag that it meets comes to under the preset",
     )
 
+    question = command("explain", "Say what would become of a statement.  It is not run.")
+    question.add_argument("connection", help="name of the connection")
+    question.add_argument("sql", help="the statement; quote it for the shell")
+    question.add_argument(
+        "--as", dest="principal", metavar="PRINCIPAL", required=True, help="the person who asks"
+    )
+    question.add_argument("--agent", metavar="NAME", help="in the name of that person's agent")
+    question.add_argument("--json", action="store_true", help="one JSON object")
+
     log = command("audit", "List, show or verify what the audit log holds.")
     log.add_argument("verb", choices=("list", "verify", "show"))
     log.add_argument("record", nargs="?", help="for show: the record's id")
@@ -103,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Run one command.
 
     Returns the exit code: 0 done, 1 the log is not whole or the gateway refuses or is not there or
-    a check failed, 2 the command line or the configuration is wrong.
+    a check failed or a statement would not run, 2 the command line or the configuration is wrong.
     """
     asked = parser().parse_args(arguments)
     files = [path.absolute() for path in asked.config or default_files()]
@@ -126,6 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 )  # fmt: skip
             case "preset":
                 return preset.show(files, asked.name, asked.eligibility)
+            case "explain":
+                return explain.run(files, asked)
             case "audit":
                 return audit.run(files, asked)
             case _:

@@ -28,14 +28,14 @@ from jupyter_gov.engines.postgres_link import database_of
 from jupyter_gov.engines.postgres_names import Names
 from jupyter_gov.engines.postgres_pool import Lease, Pool
 from jupyter_gov.engines.postgres_session import Session
-from jupyter_gov.errors import BindMissing, DatabaseUnavailable, Next, UnknownName
+from jupyter_gov.errors import BindMissing, DatabaseUnavailable, Next
 from jupyter_gov.masking.model import Profile, Treatment
 from jupyter_gov.masking.seals import EngineSeals, Opener, Seals
 from jupyter_gov.sql.binds import numbered
 from jupyter_gov.sql.gate import Statement
 from jupyter_gov.sql.names import place_of
 from jupyter_gov.sql.qualify import requalified
-from jupyter_gov.sql.reading import Reads, reads_of
+from jupyter_gov.sql.reading import Reads, check_columns, reads_of
 from jupyter_gov.wire.messages import Bind
 
 _LOOK_EVERY = 60.0
@@ -179,6 +179,7 @@ class PostgresEngine:
 
     def reads(self, statement: Statement, *, profile: Profile, tables: frozenset[str]) -> Reads:
         """What it may read, as its text and the catalog say.  Raises UnknownName."""
+        check_columns(statement, self.catalog(), self.dialect)
         return reads_of(statement, self.catalog(), self.dialect)
 
     def end_grant(self, grant_id: str) -> None:
@@ -278,15 +279,12 @@ class PostgresExecution:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """``table.column`` of all that the statement may have read; PostgreSQL reports no columns."""
+        """``table.column`` of all that it may have read; PostgreSQL itself reports no columns."""
         return tuple(f"{table}.{column}" for table, column in self._columns())
 
     def _columns(self) -> tuple[tuple[str, str], ...]:
         if self._read is None:
-            try:
-                made = reads_of(self._statement, self._shown.catalog, PostgresEngine.dialect)
-            except UnknownName:
-                return ()  # so PostgreSQL read nothing
+            made = reads_of(self._statement, self._shown.catalog, PostgresEngine.dialect)
             self._read = made.columns
         return self._read
 

@@ -32,16 +32,11 @@ class Reads:
 
 
 def reads_of(statement: Statement, catalog: Catalog, dialect: str) -> Reads:
-    """
-    Every column of the statement's tables that it may read.
-
-    Raises UnknownName for a column that none of them has, where that can be said.
-    """
+    """Every column of the statement's tables that it may read."""
     tree, tables = statement.tree, _tables(statement, catalog)
     if tree is None:
         every = [(table.name, c.name) for table in tables.values() for c in table.columns]
         return Reads(columns=tuple(sorted(every)), exact=False)
-    _check_names(statement, tree, tables, dialect)
     words = {t.text.lower() for t in tokens_of(statement.text, dialect)
              if t.token_type not in _VALUES}  # fmt: skip
     whole = set(_whole(tree))
@@ -87,10 +82,15 @@ def _whole(tree: exp.Expr) -> Iterator[str]:
             yield node.alias_or_name.lower()
 
 
-def _check_names(
-    statement: Statement, tree: exp.Expr, tables: dict[str, Table], dialect: str
-) -> None:
-    """Raises UnknownName.  Silent where a name may come from something else."""
+def check_columns(statement: Statement, catalog: Catalog, dialect: str) -> None:
+    """
+    Raises UnknownName for a column that none of the statement's tables has.
+
+    Silent where a name may come from something else.
+    """
+    tree, tables = statement.tree, _tables(statement, catalog)
+    if tree is None:
+        return
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
             return  # a table function: its columns are not known here

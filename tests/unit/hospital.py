@@ -36,7 +36,7 @@ from jupyter_gov.identity.model import SEPARATE, Principal
 from jupyter_gov.kernel.frame import Answer, read_answer, to_pandas
 from jupyter_gov.masking.model import Treatment
 from jupyter_gov.masking.treatments import Seals
-from jupyter_gov.sql.reading import Reads, reads_of
+from jupyter_gov.sql.reading import Reads, check_columns, reads_of
 from jupyter_gov.store.audit_log import read_event
 from jupyter_gov.store.state import State
 from jupyter_gov.wire import signing
@@ -120,6 +120,7 @@ class PlainEngine:
         return self.executions[-1]
 
     def reads(self, statement: Any, **under: Any) -> Reads:
+        check_columns(statement, self.catalog(), self.dialect)
         return reads_of(statement, self.catalog(), self.dialect)
 
     def close(self) -> None:
