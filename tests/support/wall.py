@@ -26,6 +26,7 @@ from sqlglot.errors import SqlglotError
 
 from jupyter_gov.access.decide import Need, choose
 from jupyter_gov.access.model import Action, Eligibility
+from jupyter_gov.broker.ports import Execution
 from jupyter_gov.connections.model import ConnectionSpec, Tags
 from jupyter_gov.engines.sqlite import SqliteEngine
 from jupyter_gov.errors import GovError
@@ -48,6 +49,7 @@ from jupyter_gov.wire.messages import (
 )
 from jupyter_gov.wire.times import parse_duration
 from tests.support.gateway import ROOT
+from tests.support.keys import KEYS
 
 CASES = ROOT / "tests" / "cases" / "sqlite"
 TODAY = date(2026, 1, 15)
@@ -192,30 +194,7 @@ class Wall:
             statement, binds, profile=self.profile, tables=self.tables,
             seals=self.seals, today=TODAY, deadline=deadline,
         )  # fmt: skip
-        counts = FrameCounts()
-        segments: list[list[pa.RecordBatch]] = []
-        try:
-            for batch in execution.batches():
-                masked = mask_batch(batch, execution.expected(execution.names), counts)
-                if segments and segments[-1][0].schema.equals(masked.schema, check_metadata=True):
-                    segments[-1].append(masked)
-                else:
-                    segments.append([masked])
-        finally:
-            trailer = Trailer(
-                rows=sum(b.num_rows for segment in segments for b in segment),
-                cut=False,
-                treated=tuple(
-                    TreatedColumn(column=column, treatment=str(treatment))
-                    for column, treatment in sorted(execution.treated.items())
-                ),
-                withheld_cells=counts.sealed + counts.mismatched,
-            )
-            seen.trailer, seen.reads = encode(trailer).decode(), execution.reads
-            seen.sealed, seen.mismatched = counts.sealed, counts.mismatched
-            execution.close()
-        tables = [pa.Table.from_batches(segment) for segment in segments]
-        seen.frame = to_pandas(Answer(head=_HEAD, tables=tables, trailer=trailer), dtype_backend)
+        collect(execution, seen, dtype_backend)
 
     def _decide(self, statement: gate.Statement) -> None:
         catalog = self.engine.catalog()
@@ -226,6 +205,34 @@ class Wall:
         tables = frozenset(catalog.resolve(name) or name for name in statement.relations)
         need = Need(connection="hospital", tables=tables, action=Action(statement.action))
         choose(need, [], [offer], {}, at=None)  # type: ignore[arg-type]
+
+
+def collect(execution: Execution, seen: Seen, dtype_backend: DtypeBackend = "numpy") -> None:
+    """Run it to its end, and keep what a kernel would get of it."""
+    counts = FrameCounts()
+    segments: list[list[pa.RecordBatch]] = []
+    try:
+        for batch in execution.batches():
+            masked = mask_batch(batch, execution.expected(execution.names), counts)
+            if segments and segments[-1][0].schema.equals(masked.schema, check_metadata=True):
+                segments[-1].append(masked)
+            else:
+                segments.append([masked])
+    finally:
+        trailer = Trailer(
+            rows=sum(b.num_rows for segment in segments for b in segment),
+            cut=False,
+            treated=tuple(
+                TreatedColumn(column=column, treatment=str(treatment))
+                for column, treatment in sorted(execution.treated.items())
+            ),
+            withheld_cells=counts.sealed + counts.mismatched,
+        )
+        seen.trailer, seen.reads = encode(trailer).decode(), execution.reads
+        seen.sealed, seen.mismatched = counts.sealed, counts.mismatched
+        execution.close()
+    tables = [pa.Table.from_batches(segment) for segment in segments]
+    seen.frame = to_pandas(Answer(head=_HEAD, tables=tables, trailer=trailer), dtype_backend)
 
 
 @contextmanager
@@ -239,11 +246,11 @@ def wall(
 ) -> Iterator[Wall]:
     """A wall before that file; all its tables unless *tables* says which."""
     spec = ConnectionSpec(name="hospital", url=f"sqlite:///{path}", tags=tags)
-    engine = SqliteEngine(spec, path, b"k" * 32)
+    engine = SqliteEngine(spec, path, KEYS)
     profile = Profile(
         connection="hospital",
-        by_tag={tag: _policy(name, tag) for tag, name in treatments.items()},
-        untagged=_policy(untagged, "untagged"),
+        by_tag={tag: policy(name, tag) for tag, name in treatments.items()},
+        untagged=policy(untagged, "untagged"),
         tags=tags,
     )
     try:
@@ -260,7 +267,7 @@ def _tree(sql: str) -> exp.Expr | None:
         return None
 
 
-def _policy(treatment: str, tag: str) -> ColumnPolicy:
+def policy(treatment: str, tag: str) -> ColumnPolicy:
     domain = tag if treatment == "pseudonym" else ""
     return ColumnPolicy(Treatment(treatment), domain)
 
