@@ -103,6 +103,10 @@ class Seen:
     """An exception outside the error tree: a defect, whatever the statement was."""
 
     @property
+    def columns(self) -> list[str]:
+        return [] if self.frame is None else list(map(str, self.frame.columns))
+
+    @property
     def rows(self) -> list[tuple[Any, ...]]:
         if self.frame is None:
             return []
