@@ -48,6 +48,13 @@ SELECT 'TABLE', pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ide
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
                     WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                       AND x.objid = c.oid AND x.deptype = 'e')
+UNION ALL
+SELECT 'COLUMN', '(' || pg_catalog.quote_ident(a.attname) || ') ON TABLE '
+       || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
+       c.relowner, a.attacl, ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE a.attacl IS NOT NULL AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY 1, 2
 """
 _HELD = """
@@ -72,6 +79,8 @@ class Right:
     def statements(self) -> list[tuple[str, str]]:
         """``(what to do, what undoes it)``, in order."""
         on = f"{self.privilege} ON {self.kind} {self.object}"
+        if self.kind == "COLUMN":
+            on = f"{self.privilege} {self.object}"
         made = [
             (f"GRANT {on} TO {quoted(role)}", f"REVOKE {on} FROM {quoted(role)}")
             for role in self.only_through_it

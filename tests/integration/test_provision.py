@@ -1,0 +1,276 @@
+"""`jupyter gov provision`: the wall goes up, is looked at, and comes down; nobody else notices."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest.mock import ANY
+
+import psycopg
+import pytest
+
+from tests.support import postgres_site
+from tests.support.postgres import Server
+from tests.support.postgres_site import PostgresSite
+
+APP = {
+    "hospital_owner": [
+        "SELECT count(*) FROM patients",
+        "UPDATE claims SET memo = memo WHERE claim_id = 100001",
+        "CREATE TEMP TABLE t (a int)",
+        "SELECT fn_stay_hours(now()::timestamp, now()::timestamp)",
+        "SELECT similarity('a', 'b')",
+    ],
+    "hospital_ro": [
+        "SELECT ssn FROM patients LIMIT 1",
+        "SELECT * FROM get_patient_contact(7)",
+        "SELECT count(*) FROM billing.guarantors",
+        "SELECT digest('a', 'sha256')",
+    ],
+    "hospital_deid": ["SELECT ref FROM v_roster LIMIT 1", "SELECT count(*) FROM v_dept_stats"],
+    "plain_login": ["SELECT 1", "CREATE TEMP TABLE t (a int)", "SELECT similarity('a', 'b')"],
+}
+"""What a hospital's own applications do; `plain_login` has its rights from PUBLIC alone."""
+
+
+@pytest.fixture
+def make_hospital(
+    postgres: Server, hospital_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., PostgresSite]]:
+    """Makes databases that are dropped at the end."""
+    made: list[PostgresSite] = []
+
+    def make(more: str = "") -> PostgresSite:
+        folder = tmp_path_factory.mktemp("provision")
+        site = postgres_site.make(postgres, hospital_template, folder, more)
+        made.append(site)
+        with postgres.connect(site.database) as dba:
+            for role in APP:
+                with contextlib.suppress(psycopg.errors.DuplicateObject):
+                    dba.execute(f"CREATE ROLE {role} LOGIN")
+                dba.execute(f"ALTER ROLE {role} PASSWORD 'app'")
+        return site
+
+    yield make
+    for site in made:
+        postgres.drop(site.database)
+
+
+def works(site: PostgresSite) -> list[str]:
+    """What of the applications' own work fails now."""
+    failed = []
+    for role, statements in APP.items():
+        for sql in statements:
+            try:
+                with site.server.connect(site.database, role, "app") as session:
+                    session.execute(sql)
+            except psycopg.Error as error:
+                failed.append(f"{role}: {sql}: {error}")
+    return failed
+
+
+def rights(site: PostgresSite) -> list[tuple[object, ...]]:
+    """Every access right in the database that is not ours, in a form that can be compared."""
+    with site.server.connect(site.database) as dba:
+        rows = dba.execute(
+            "SELECT 'd', datname::text, e.grantee::regrole::text, e.privilege_type FROM"
+            " pg_database,"
+            " aclexplode(coalesce(datacl, acldefault('d', datdba))) e"
+            " WHERE datname = current_database()"
+            " UNION ALL SELECT 'n', nspname::text, e.grantee::regrole::text, e.privilege_type"
+            " FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) e"
+            " WHERE nspname !~ '^pg_(temp|toast)'"
+            " UNION ALL SELECT 'f', p.oid::regprocedure::text, e.grantee::regrole::text,"
+            " e.privilege_type FROM pg_proc p, aclexplode(coalesce(proacl,"
+            " acldefault('f', proowner))) e WHERE pronamespace <> 'pg_catalog'::regnamespace"
+            " UNION ALL SELECT 'r', c.oid::regclass::text, e.grantee::regrole::text,"
+            " e.privilege_type FROM pg_class c, aclexplode(relacl) e WHERE relkind <> 't'"
+        )
+        return sorted(row for row in rows if row[2] != postgres_site.LOGIN)
+
+
+class TestOtherApplications:
+    """Roles that have nothing to do with us."""
+
+    def test_work_before_during_and_after(self, make_hospital):
+        """Nothing of theirs breaks, and at the end every right is as it was."""
+        site = make_hospital()
+        before = rights(site)
+        assert works(site) == []
+        assert site.provision()[0] == 0
+        assert works(site) == []
+        assert rights(site) != before
+        assert site.provision("--remove")[0] == 0
+        assert works(site) == []
+        assert rights(site) == before
+        with site.server.connect(site.database) as dba:
+            left = dba.execute(
+                "SELECT nspname FROM pg_namespace WHERE nspname ~ '^gov_'"
+                " UNION ALL SELECT rolname FROM pg_roles WHERE rolname ~ ('^gov_.*_' || left("
+                "encode(sha256(current_database()::text::bytea), 'hex'), 8))"
+            ).fetchall()
+        assert left == []
+
+    def test_provisioning_again_changes_nothing(self, make_hospital):
+        """The second script finds everything standing."""
+        site = make_hospital()
+        assert site.provision()[0] == 0
+        mine = rights(site)
+        code, out, _ = site.provision("--dry-run")
+        assert code == 0
+        assert "CREATE VIEW" not in out
+        assert site.provision()[0] == 0
+        assert rights(site) == mine
+        assert works(site) == []
+
+
+class TestTheScript:
+    """What `--dry-run` prints."""
+
+    def test_holds_no_secret_and_changes_nothing(self, make_hospital):
+        """Neither key nor password; the database is as it was."""
+        site = make_hospital()
+        before = rights(site)
+        code, out, _ = site.provision("--dry-run")
+        assert code == 0
+        assert rights(site) == before
+        assert "gateway-secret" not in out
+        assert "SCRAM-SHA-256$4096" not in out
+        assert out.count("CREATE VIEW") > 10
+
+    def test_can_be_run_by_hand(self, make_hospital, tmp_path: Path):
+        """With psql, and the keys loaded after it."""
+        site = make_hospital()
+        script = tmp_path / "provision.sql"
+        script.write_text(site.provision("--dry-run")[1])
+        site.server.load(site.database, script)
+        with site.server.connect(site.database) as dba:
+            verifier = dba.pgconn.encrypt_password(
+                b"gateway-secret", postgres_site.LOGIN.encode(), b"scram-sha-256"
+            ).decode()
+            dba.execute(f"ALTER ROLE {postgres_site.LOGIN} PASSWORD '{verifier}'")
+        code, _, said = site.provision("--check")
+        assert code == 1
+        assert "the keys of this gateway are not loaded" in said
+        assert site.provision("--keys")[0] == 0
+        assert site.provision("--check")[0] == 0
+
+    def test_no_key_is_in_the_server_log(self, make_hospital):
+        """The server logs every statement; neither a key nor a password is among them."""
+        site = make_hospital()
+        site.provision()
+        with site.server.connect(site.database) as dba:
+            pads = dba.execute(
+                "SELECT encode(inner_pad, 'hex'), encode(outer_pad, 'hex') FROM gov_private.pad"
+            ).fetchall()
+        assert pads
+        log = site.server.log
+        for pad in (text for row in pads for text in row):
+            assert pad not in log
+        assert "gateway-secret" not in log
+
+
+BREAKS = {
+    "PUBLIC reads a table": "GRANT SELECT ON patients TO PUBLIC",
+    "PUBLIC reads a column": "GRANT SELECT (ssn) ON patients TO PUBLIC",
+    "PUBLIC enters a schema": "GRANT USAGE ON SCHEMA public TO PUBLIC",
+    "PUBLIC makes temporary tables": "DO $$ BEGIN EXECUTE format('GRANT TEMP ON DATABASE %I TO"
+    " PUBLIC', current_database()); END $$",
+    "a function runs as its owner": "GRANT EXECUTE ON FUNCTION fn_code_of(text) TO PUBLIC",
+    "the gateway's login reads a table": "GRANT SELECT ON patients TO gov_gateway",
+    "the gateway's login is in a group": "GRANT pg_read_all_data TO gov_gateway",
+    "the gateway's login makes roles": "ALTER ROLE gov_gateway CREATEROLE",
+    "a view was changed": "DO $$ DECLARE v text; BEGIN SELECT format('%I.%I', schema, view) INTO v"
+    " FROM gov_private.provisioned WHERE view = 'providers'; EXECUTE 'CREATE OR REPLACE VIEW '"
+    " || v"
+    " || ' AS SELECT provider_id, npi, ''x''::text AS provider_name, specialty, department FROM"
+    " public.providers'; END $$",
+    "a view is gone": "DO $$ DECLARE v text; BEGIN SELECT format('%I.%I', schema, view) INTO v FROM"
+    " gov_private.provisioned WHERE view = 'v_roster'; EXECUTE 'DROP VIEW ' || v; END $$",
+    "the owner logs in": "DO $$ DECLARE r text; BEGIN SELECT nspowner::regrole::text INTO r FROM"
+    " pg_namespace WHERE nspname = 'gov_private'; EXECUTE format('ALTER ROLE %I LOGIN', r); END $$",
+    "somebody is in the owner": "DO $$ DECLARE r text; BEGIN SELECT nspowner::regrole::text INTO r"
+    " FROM pg_namespace WHERE nspname = 'gov_private'; EXECUTE format('GRANT %I TO hospital_ro', r);"
+    " END $$",
+    "somebody is in the minter": "DO $$ DECLARE r text; BEGIN SELECT nspowner::regrole::text INTO r"
+    " FROM pg_namespace WHERE nspname = 'gov_admin'; EXECUTE format('GRANT %I TO hospital_ro', r);"
+    " END $$",
+    "a reader reads a table": "DO $$ DECLARE r text; BEGIN SELECT role INTO r FROM"
+    " gov_private.offered LIMIT 1; EXECUTE format('GRANT SELECT ON patients TO %I', r); END $$",
+    "a reader is in another group": "DO $$ DECLARE r text; BEGIN SELECT role INTO r FROM"
+    " gov_private.offered LIMIT 1; EXECUTE format('GRANT pg_read_all_data TO %I', r); END $$",
+    "PUBLIC reads files": "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO PUBLIC",
+    "new tables are for PUBLIC": "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
+    "the keys were exchanged": "UPDATE gov_private.pad SET inner_pad = outer_pad",
+}
+OF_OWNER = (
+    "DO $$ DECLARE r text; BEGIN SELECT nspowner::regrole::text INTO r FROM pg_namespace WHERE"
+    " nspname = '{}'; EXECUTE format('{}', r); END $$"
+)
+OF_READER = (
+    "DO $$ DECLARE r text; BEGIN SELECT role INTO r FROM gov_private.offered LIMIT 1;"
+    " EXECUTE format('{}', r); END $$"
+)
+MENDS = {
+    "PUBLIC reads a table": "REVOKE SELECT ON patients FROM PUBLIC",
+    "PUBLIC reads a column": "REVOKE SELECT (ssn) ON patients FROM PUBLIC",
+    "PUBLIC enters a schema": "REVOKE USAGE ON SCHEMA public FROM PUBLIC",
+    "a function runs as its owner": "REVOKE EXECUTE ON FUNCTION fn_code_of(text) FROM PUBLIC",
+    "the gateway's login makes roles": "ALTER ROLE gov_gateway NOCREATEROLE",
+    "the owner logs in": OF_OWNER.format("gov_private", "ALTER ROLE %I NOLOGIN"),
+    "somebody is in the owner": OF_OWNER.format("gov_private", "REVOKE %I FROM hospital_ro"),
+    "somebody is in the minter": OF_OWNER.format("gov_admin", "REVOKE %I FROM hospital_ro"),
+    "a reader reads a table": OF_READER.format("REVOKE SELECT ON patients FROM %I"),
+    "a reader is in another group": OF_READER.format("REVOKE pg_read_all_data FROM %I"),
+    "PUBLIC reads files": "REVOKE EXECUTE ON FUNCTION pg_read_file(text) FROM PUBLIC",
+    "the gateway's login reads a table": "REVOKE SELECT ON patients FROM gov_gateway",
+    "the gateway's login is in a group": "REVOKE pg_read_all_data FROM gov_gateway",
+    "new tables are for PUBLIC": "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC",
+}
+"""For the rest the wall is taken down and put up again."""
+
+
+@pytest.fixture(scope="module")
+def hospital(
+    postgres: Server, hospital_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PostgresSite]:
+    """One that is provisioned."""
+    site = postgres_site.make(postgres, hospital_template, tmp_path_factory.mktemp("check"))
+    assert site.provision()[0] == 0
+    yield site
+    postgres.drop(site.database)
+
+
+class TestTheCheck:
+    """Engine enforcement is claimed only where nothing on the list is wrong."""
+
+    @pytest.mark.parametrize("what", BREAKS)
+    def test_finds_what_is_wrong(self, hospital, postgres, what):
+        """And a gateway does not start over it."""
+        with postgres.connect(hospital.database) as dba:
+            try:
+                dba.execute("BEGIN")
+                dba.execute(BREAKS[what])
+                dba.execute("COMMIT")
+                code, _, said = hospital.provision("--check")
+                assert code == 1
+                assert "wrong:" in said
+                refused = hospital.gateway.here("config", "check")
+                assert refused.returncode == 2
+                assert "does not enforce" in refused.stderr
+            finally:
+                if what in MENDS:
+                    dba.execute(MENDS[what])
+                else:
+                    hospital.provision("--remove")
+                    hospital.provision()
+        assert hospital.provision("--check") == (0, ANY, "")
+
+    def test_a_new_column_is_absent(self, hospital, postgres):
+        """Until it is tagged and provisioned; the check says so and is satisfied."""
+        with postgres.connect(hospital.database) as dba:
+            dba.execute("ALTER TABLE patients ADD COLUMN genome text")
+        code, out, _ = hospital.provision("--check")
+        assert code == 0
+        assert "genome is new: absent until tagged and provisioned" in out
