@@ -35,6 +35,15 @@ class GatewayHttp:
         """32 raw bytes: the half that is registered."""
         return self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
+    @property
+    def key_id(self) -> str:
+        """What the gateway knows the key by."""
+        return self._key_id
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._pool.clear()
+
     def open(
         self, method: str, path: str, body: bytes = b"", *, read_seconds: float | None = None
     ) -> urllib3.BaseHTTPResponse:

@@ -97,9 +97,19 @@ class EvaluationPerson:
             raise DecisionRefused(problem_of(answer))
         return answer.data.decode()
 
-    def attach(self, code: str, *, purpose: str, agent: str = "", lasts: str = "8h") -> None:
+    def attach(
+        self,
+        code: str,
+        *,
+        purpose: str = "",
+        own_purpose: str = "",
+        agent: str = "",
+        lasts: str = "8h",
+    ) -> None:
         """Type the code, look, choose and confirm.  Raises DecisionRefused."""
-        self.decide(self.look(code), purpose=purpose, agent=agent, lasts=lasts)
+        self.decide(
+            self.look(code), purpose=purpose, own_purpose=own_purpose, agent=agent, lasts=lasts
+        )
 
 
 def problem_of(answer: urllib3.BaseHTTPResponse) -> str:

@@ -23,12 +23,11 @@ import urllib3
 
 from jupyter_gov.bootstrap.compose import audit_path
 from jupyter_gov.cli.main import main
-from jupyter_gov.kernel.client import Client
-from jupyter_gov.kernel.http import GatewayHttp
 from jupyter_gov.server.gateway_client import Credential, GatewayClient
 from jupyter_gov.store.audit_log import read_leaves
+from jupyter_gov.testing.client import PolicyClient
 from jupyter_gov.testing.person import EvaluationPerson
-from jupyter_gov.wire.messages import Code, Enrol, Enrolled, OpenCode, OpenSlot, encode
+from jupyter_gov.wire.messages import OpenSlot
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
@@ -196,35 +195,8 @@ class StubServer:
         return StubKernel.enrol(self.credential.url, slot_id, secret)
 
 
-class StubKernel(Client):
+class StubKernel(PolicyClient):
     """The real client, with a key of its own, outside a kernel process."""
-
-    def __init__(self, http: GatewayHttp) -> None:
-        super().__init__(lambda: http)
-        self.http = http
-
-    @classmethod
-    def enrol(cls, url: str, slot_id: str, secret: str) -> StubKernel:
-        import base64
-
-        http = GatewayHttp(url, slot_id)
-        public = base64.b64encode(http.public_key).decode()
-        http.call(
-            "POST", "/enrol", Enrolled,
-            encode(Enrol(slot_id=slot_id, secret=secret, public_key=public)),
-        )  # fmt: skip
-        return cls(http)
-
-    def code(self, agent: str = "") -> str:
-        """A fresh code, as `%gov login` shows it."""
-        return self.http.call("POST", "/attach", Code, encode(OpenCode(agent=agent))).code
-
-    def attached(
-        self, person: EvaluationPerson, *, purpose: str = "quality", agent: str = ""
-    ) -> StubKernel:
-        """Attach to that person, or to their agent; returns itself."""
-        person.attach(self.code(agent), purpose=purpose, agent=agent)
-        return self
 
 
 @contextlib.contextmanager
