@@ -6,23 +6,23 @@ Each mistake names its config path and the fix; nothing is guessed.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_gov.access.model import Action, Agents, Eligibility
-from jupyter_gov.bootstrap import presets, urls
-from jupyter_gov.bootstrap.settings import PATHS, Settings, mapping_of
-from jupyter_gov.connections.model import ConnectionSpec
+from jupyter_gov.bootstrap import presets, treatments, urls
+from jupyter_gov.bootstrap.reader import Reader, named, near
+from jupyter_gov.bootstrap.settings import MAPPINGS, PATHS, Settings, mapping_of
+from jupyter_gov.connections.model import ConnectionSpec, Tag, Tags
 from jupyter_gov.connections.secrets import SecretRef
-from jupyter_gov.errors import BadRequest, ConfigInvalid, DatabaseUnavailable
+from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable
 from jupyter_gov.identity.evaluation import EvaluationIdentity
 from jupyter_gov.masking.model import ColumnPolicy, Profile, Treatment
-from jupyter_gov.wire.times import parse_duration, show_duration
+from jupyter_gov.masking.places import SmallAreas
+from jupyter_gov.wire.times import show_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,103 +42,38 @@ class Checked:
     """Config path → canonical value: what two configurations are compared by."""
 
 
-class _Reader:
-    """Reads one nested mapping, noting what is wrong."""
-
-    def __init__(self, where: str, value: Any, problems: list[str], known: Iterable[str]) -> None:
-        self.where = where
-        self._problems = problems
-        self._value: Mapping[str, Any] = {}
-        if not isinstance(value, Mapping):
-            self.bad("", f"write a mapping with {', '.join(known)}")
-            return
-        self._value = value
-        for key in value:
-            if key not in known:
-                self.bad(f'["{key}"]', "there is no such key" + _near(str(key), known))
-
-    def bad(self, below: str, text: str) -> None:
-        self._problems.append(f"{self.where}{below}: {text}")
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value = self._value.get(key, default)
-        if not isinstance(value, str) or not value:
-            self.bad(f'["{key}"]', "write a text" if key in self._value else "is missing")
-            return ""
-        return value
-
-    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        value = self._value.get(key, default)
-        if isinstance(value, str):
-            value = [value]
-        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            self.bad(f'["{key}"]', "write a list of texts")
-            return ()
-        if default is None and not value:
-            self.bad(f'["{key}"]', "is empty")
-        return tuple(value)
-
-    def duration(self, key: str, default: str) -> timedelta:
-        value = self._value.get(key, default)
-        try:
-            return parse_duration(str(value))
-        except BadRequest as error:
-            self.bad(f'["{key}"]', f"{error.message}; write 90s, 30m, 4h or 2d")
-            return timedelta(minutes=1)
-
-    def count(self, key: str, default: int | None) -> int | None:
-        value = self._value.get(key, default)
-        if value is None:
-            return None
-        if type(value) is not int or value < 1:
-            self.bad(f'["{key}"]', "write a whole number above 0")
-            return default
-        return value
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    names = sorted(map(str, known))
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(names)}" if names else "; none is there"
-
-
-def _named(where: str, value: Mapping[Any, Any], problems: list[str]) -> Iterator[tuple[str, Any]]:
-    """The entries whose names are texts; a Python mapping may have others."""
-    for name, given in value.items():
-        if isinstance(name, str) and name:
-            yield name, given
-        else:
-            problems.append(f"{where}[{name!r}]: write the name as a text")
-
-
 def check(settings: Settings) -> Checked:
     """Raises ConfigInvalid with every mistake at once."""
     problems: list[str] = []
-    read = {name: mapping_of(settings, name, problems) for name in PATHS if name != "untagged"}
-    by_tag = _treatments(read["treatments"], problems)
+    read = {name: mapping_of(settings, name, problems) for name in MAPPINGS}
+    by_tag = treatments.of_tags(read["treatments"], problems)
     presets.identifiers(read["identifiers"], by_tag, problems)
-    untagged = _treatment(PATHS["untagged"], settings.untagged, "untagged", problems)
+    untagged = treatments.untagged(settings.untagged, problems)
+    areas = treatments.small_areas(settings, problems)
     tags = _tags(read["tags"], read["connections"], by_tag, problems)
     connections = _connections(read["connections"], tags, problems)
     identities = _identities(read["evaluation_identities"], settings.loopback, problems)
     groups = {group for identity in identities.values() for group in identity.groups}
     eligibilities: dict[str, Eligibility] = {}
     profiles: dict[str, Profile] = {}
-    for name, value in _named(PATHS["eligibilities"], read["eligibilities"], problems):
+    for name, value in named(PATHS["eligibilities"], read["eligibilities"], problems):
         where = f'{PATHS["eligibilities"]}["{name}"]'
         eligibility = _eligibility(where, name, value, connections, problems)
         _check_who(where, eligibility, identities, groups, problems)
         eligibilities[name] = eligibility
-        profiles[name] = _profile(where, eligibility, by_tag, untagged, tags, problems)
+        profiles[name] = replace(
+            _profile(where, eligibility, by_tag, untagged, tags, problems), small_areas=areas.areas
+        )
+    for name, own in tags.items():
+        of_it = [profile for profile in profiles.values() if profile.connection == name]
+        problems += treatments.subjects(name, own, of_it)
     if not problems:
         for name, eligibility in eligibilities.items():
             problems += presets.mistakes(eligibility, profiles[name], read["identifiers"])
     purposes = _purposes(read["purposes"], problems)
     if problems:
         raise ConfigInvalid(tuple(problems))
-    lines = _lines(read, settings)
+    lines = _lines(read, settings, areas)
     return Checked(
         connections=connections,
         eligibilities=eligibilities,
@@ -151,71 +86,48 @@ def check(settings: Settings) -> Checked:
     )
 
 
-def _treatment(where: str, value: Any, domain: str, problems: list[str]) -> ColumnPolicy:
-    known = [str(t) for t in Treatment]
-    if isinstance(value, Mapping):
-        reader = _Reader(where, value, problems, ("treatment", "domain"))
-        domain, value = reader.text("domain", domain), reader.text("treatment")
-    if value not in known:
-        problems.append(f"{where}: {value!r} is not a treatment{_near(str(value), known)}")
-        return ColumnPolicy(Treatment.WITHHOLD)
-    treatment = Treatment(value)
-    return ColumnPolicy(treatment, domain if treatment is Treatment.PSEUDONYM else "")
-
-
-def _treatments(value: Mapping[str, Any], problems: list[str]) -> dict[str, ColumnPolicy]:
-    where = PATHS["treatments"]
-    return {
-        tag: _treatment(f'{where}["{tag}"]', given, tag, problems)
-        for tag, given in _named(where, value, problems)
-    }
-
-
 def _tags(
     value: Mapping[str, Any],
     connections: Mapping[str, Any],
     by_tag: Mapping[str, ColumnPolicy],
     problems: list[str],
-) -> dict[str, dict[str, dict[str, str]]]:
+) -> dict[str, dict[str, dict[str, Tag]]]:
     where = PATHS["tags"]
-    tags: dict[str, dict[str, dict[str, str]]] = {}
-    for connection, tables in _named(where, value, problems):
+    tags: dict[str, dict[str, dict[str, Tag]]] = {}
+    for connection, tables in named(where, value, problems):
         if connection not in connections:
             problems.append(
                 f'{where}["{connection}"]: there is no such connection'
-                + _near(connection, connections)
+                + near(connection, connections)
             )
         if not isinstance(tables, Mapping):
             problems.append(f'{where}["{connection}"]: write table = {{column = "tag"}}')
             continue
-        for table, columns in _named(f'{where}["{connection}"]', tables, problems):
+        for table, columns in named(f'{where}["{connection}"]', tables, problems):
             below = f'{where}["{connection}"]["{table}"]'
             if not isinstance(columns, Mapping):
                 problems.append(f'{below}: write column = "tag"')
                 continue
-            for column, tag in _named(below, columns, problems):
-                if not isinstance(tag, str) or tag not in by_tag:
-                    problems.append(
-                        f'{below}["{column}"]: the tag {tag!r} has no treatment; add it to'
-                        f" {PATHS['treatments']}{_near(str(tag), by_tag)}"
-                    )
-            tags.setdefault(connection, {})[table] = {c: str(t) for c, t in columns.items()}
+            tags.setdefault(connection, {})[table] = {
+                column: treatments.tag_of(f'{below}["{column}"]', tag, by_tag, problems)
+                for column, tag in named(below, columns, problems)
+            }
     return tags
 
 
 def _connections(
     value: Mapping[str, Any],
-    tags: Mapping[str, Mapping[str, Mapping[str, str]]],
+    tags: Mapping[str, Tags],
     problems: list[str],
 ) -> dict[str, ConnectionSpec]:
     made = {}
-    for name, given in _named(PATHS["connections"], value, problems):
+    for name, given in named(PATHS["connections"], value, problems):
         where = f'{PATHS["connections"]}["{name}"]'
         keys = (
             "url", "secret", "description", "timeout", "max_rows", "max_bytes", "schemas",
             "max_sessions",
         )  # fmt: skip
-        reader = _Reader(where, given, problems, keys)
+        reader = Reader(where, given, problems, keys)
         if not name.replace("-", "_").isidentifier():
             reader.bad("", "a connection's name is letters, digits, - and _")
         url = reader.text("url")
@@ -236,7 +148,7 @@ def _connections(
     return made
 
 
-def _secret(reader: _Reader, given: Any) -> SecretRef | None:
+def _secret(reader: Reader, given: Any) -> SecretRef | None:
     if not isinstance(given, Mapping) or "secret" not in given:
         return None
     try:
@@ -261,8 +173,8 @@ def _identities(
             ' c.GovGateway.address = "127.0.0.1"'
         )
     made = {}
-    for subject, given in _named(where, value, problems):
-        reader = _Reader(f'{where}["{subject}"]', given, problems, ("name", "groups"))
+    for subject, given in named(where, value, problems):
+        reader = Reader(f'{where}["{subject}"]', given, problems, ("name", "groups"))
         if not subject.replace("-", "").replace(".", "").replace("_", "").isalnum():
             reader.bad("", "an identity is letters, digits, dots, - and _")
         made[subject] = EvaluationIdentity(
@@ -285,10 +197,10 @@ def _eligibility(
         "max_duration", "clear", "treatments", "max_rows", "max_queries", "preset",
         "data_use_agreement",
     )  # fmt: skip
-    reader = _Reader(where, value, problems, keys)
+    reader = Reader(where, value, problems, keys)
     connection = reader.text("connection")
     if connection and connection not in connections:
-        reader.bad('["connection"]', "there is no such connection" + _near(connection, connections))
+        reader.bad('["connection"]', "there is no such connection" + near(connection, connections))
     agents = reader.text("agents", "no")
     if agents not in list(Agents):
         reader.bad('["agents"]', 'write "no", "yes" or "only"')
@@ -331,15 +243,15 @@ def _eligibility(
     )
 
 
-def _given(reader: _Reader, value: Any, key: str) -> str:
+def _given(reader: Reader, value: Any, key: str) -> str:
     """A text that may be left out."""
     return reader.text(key) if isinstance(value, Mapping) and key in value else ""
 
 
-def _preset(reader: _Reader, value: Any) -> str:
+def _preset(reader: Reader, value: Any) -> str:
     preset = _given(reader, value, "preset")
     if preset and preset not in presets.PRESETS:
-        reader.bad('["preset"]', f"{preset!r} is not a preset{_near(preset, presets.PRESETS)}")
+        reader.bad('["preset"]', f"{preset!r} is not a preset{near(preset, presets.PRESETS)}")
         return ""
     return preset
 
@@ -355,9 +267,9 @@ def _check_who(
         group = who.removeprefix("group:")
         if who.startswith("group:"):
             if group not in groups:
-                problems.append(f'{where}["who"]: nobody is in {who!r}{_near(group, groups)}')
+                problems.append(f'{where}["who"]: nobody is in {who!r}{near(group, groups)}')
         elif who not in identities:
-            problems.append(f'{where}["who"]: {who!r} is not known{_near(who, identities)}')
+            problems.append(f'{where}["who"]: {who!r} is not known{near(who, identities)}')
 
 
 def _profile(
@@ -365,19 +277,19 @@ def _profile(
     eligibility: Eligibility,
     by_tag: Mapping[str, ColumnPolicy],
     untagged: ColumnPolicy,
-    tags: Mapping[str, Mapping[str, Mapping[str, str]]],
+    tags: Mapping[str, Tags],
     problems: list[str],
 ) -> Profile:
     own = dict(by_tag)
-    for tag, given in _named(f'{where}["treatments"]', eligibility.treatments, problems):
+    for tag, given in named(f'{where}["treatments"]', eligibility.treatments, problems):
         if tag not in by_tag:
             problems.append(
-                f'{where}["treatments"]["{tag}"]: there is no such tag{_near(str(tag), by_tag)}'
+                f'{where}["treatments"]["{tag}"]: there is no such tag{near(str(tag), by_tag)}'
             )
-        own[tag] = _treatment(f'{where}["treatments"]["{tag}"]', given, str(tag), problems)
+        own[tag] = treatments.read(f'{where}["treatments"]["{tag}"]', given, str(tag), problems)
     for tag in eligibility.clear:
         if tag not in by_tag:
-            problems.append(f'{where}["clear"]: there is no tag {tag!r}{_near(tag, by_tag)}')
+            problems.append(f'{where}["clear"]: there is no tag {tag!r}{near(tag, by_tag)}')
         if tag in eligibility.treatments:
             problems.append(
                 f'{where}["clear"]: {tag!r} has a treatment in the same eligibility; keep one'
@@ -385,21 +297,26 @@ def _profile(
         own[tag] = ColumnPolicy(Treatment.CLEAR)
     return Profile(
         connection=eligibility.connection,
-        by_tag=own,
-        untagged=untagged,
+        by_tag={t: treatments.placed(p, eligibility.connection) for t, p in own.items()},
+        untagged=treatments.placed(untagged, eligibility.connection),
         tags=tags.get(eligibility.connection, {}),
     )
 
 
 def _purposes(value: Mapping[str, Any], problems: list[str]) -> dict[str, str]:
-    for name, text in _named(PATHS["purposes"], value, problems):
+    for name, text in named(PATHS["purposes"], value, problems):
         if not isinstance(text, str) or not text.strip():
             problems.append(f'{PATHS["purposes"]}["{name}"]: write what it means')
     return {name: str(text) for name, text in value.items()}
 
 
-def _lines(read: Mapping[str, Mapping[str, Any]], settings: Settings) -> dict[str, str]:
+def _lines(
+    read: Mapping[str, Mapping[str, Any]], settings: Settings, areas: SmallAreas
+) -> dict[str, str]:
     lines = {PATHS["untagged"]: json.dumps(settings.untagged)}
+    if settings.small_areas:
+        says = [areas.source, areas.date, " ".join(sorted(areas.areas))]
+        lines[PATHS["small_areas"]] = json.dumps("; ".join(says))
     for name, value in read.items():
         lines.update(_leaves(PATHS[name], value))
     return lines

@@ -8,6 +8,7 @@ from itertools import permutations
 from jupyter_gov.bootstrap.check import Checked
 from jupyter_gov.bootstrap.presets import preset_notes
 from jupyter_gov.bootstrap.settings import PATHS
+from jupyter_gov.connections.model import leaf_tags
 from jupyter_gov.masking.model import Treatment
 
 
@@ -33,7 +34,12 @@ def _look_up_tables(checked: Checked) -> Iterator[str]:
     for (shows, first), (hides, second) in permutations(checked.profiles.items(), 2):
         if first.connection != second.connection:
             continue
-        used = {tag for columns in first.tags.values() for tag in columns.values()}
+        used = {
+            tag
+            for columns in first.tags.values()
+            for own in columns.values()
+            for tag in leaf_tags(own)
+        }
         for tag in sorted(used):
             if (
                 first.policy(tag).treatment is Treatment.CLEAR

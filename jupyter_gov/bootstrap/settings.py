@@ -25,6 +25,8 @@ class Settings:
     treatments: Source = field(default_factory=dict)
     identifiers: Source = field(default_factory=dict)
     untagged: str = "withhold"
+    small_areas: str = ""
+    """The path of a file; empty: the list that HHS itself has given."""
     eligibilities: Source = field(default_factory=dict)
     purposes: Source = field(default_factory=dict)
     evaluation_identities: Source = field(default_factory=dict)
@@ -46,11 +48,14 @@ PATHS = {
     "treatments": "c.GovMasking.treatments",
     "identifiers": "c.GovMasking.identifiers",
     "untagged": "c.GovMasking.untagged",
+    "small_areas": "c.GovMasking.small_areas",
     "eligibilities": "c.GovAccess.eligibilities",
     "purposes": "c.GovAccess.purposes",
     "evaluation_identities": "c.GovIdentity.evaluation_identities",
 }
 """Field → the config path that sets it, for the text of a mistake."""
+
+MAPPINGS = tuple(name for name in PATHS if name not in ("untagged", "small_areas"))
 
 
 def mapping_of(settings: Settings, name: str, problems: list[str]) -> Mapping[str, Any]:
@@ -76,6 +81,6 @@ def mapping_of(settings: Settings, name: str, problems: list[str]) -> Mapping[st
 
 
 def files_of(settings: Settings) -> tuple[Path, ...]:
-    """The config files and every TOML file they name."""
-    named = [getattr(settings, name) for name in PATHS if name != "untagged"]
-    return settings.files + tuple(settings.base / n for n in named if isinstance(n, str))
+    """The config files and every file they name."""
+    named = [getattr(settings, name) for name in (*MAPPINGS, "small_areas")]
+    return settings.files + tuple(settings.base / n for n in named if n and isinstance(n, str))

@@ -111,7 +111,7 @@ def table_view(table: Table, profile: Profile) -> TableView:
             treatment = enforced = "as its tables"
         else:
             policy = profile.policy(column.tag)
-            tag, treatment = column.tag or "", str(policy.treatment)
+            tag, treatment = str(column.tag or ""), str(policy.treatment)
             treated, enforced = policy.treated_type(column.type), policy.enforcement
         columns.append(
             ColumnView(

@@ -17,11 +17,11 @@ from jupyter_gov.connections.model import Catalog
 from jupyter_gov.engines.sqlite_catalog import counter_of, quoted, read_only_uri, version_of
 from jupyter_gov.engines.sqlite_functions import FUNCTIONS, TABLE_FUNCTIONS, install
 from jupyter_gov.engines.sqlite_limits import SHAPES, STEPS, Allowance, temp_store
-from jupyter_gov.engines.sqlite_projections import Projections, Pseudonyms
+from jupyter_gov.engines.sqlite_projections import Projections
 from jupyter_gov.engines.sqlite_spelling import cte_names, joined_columns
 from jupyter_gov.errors import EngineRefused, Next, StatementRefused
 from jupyter_gov.masking.model import Profile, Treatment
-from jupyter_gov.masking.treatments import Seals
+from jupyter_gov.masking.treatments import Seals, Treats
 from jupyter_gov.sql.gate import MAX_SQL, Statement
 
 _OK, _DENY = sqlite3.SQLITE_OK, sqlite3.SQLITE_DENY
@@ -55,7 +55,7 @@ class Guard:
         catalog: Catalog,
         profile: Profile,
         tables: frozenset[str],
-        pseudonyms: Pseudonyms,
+        treats: Treats,
     ) -> None:
         self.catalog = catalog
         self.profile = profile
@@ -79,7 +79,7 @@ class Guard:
             check_same_thread=False,
             timeout=5,
         )
-        self._views = Projections(self.connection, catalog, profile, tables, pseudonyms)
+        self._views = Projections(self.connection, catalog, profile, tables, treats)
         try:
             self._build(path)
         except BaseException:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable
 from datetime import date
 
 from jupyter_gov.connections.model import Catalog, Table
 from jupyter_gov.engines.sqlite_catalog import quoted
 from jupyter_gov.engines.sqlite_spelling import over_projections
-from jupyter_gov.masking import treatments
-from jupyter_gov.masking.model import Profile, Treatment
-from jupyter_gov.masking.treatments import Seals, Value
+from jupyter_gov.masking.model import SEALED, SUBJECT, ColumnPolicy, Profile, Treatment
+from jupyter_gov.masking.treatments import Seals, Treat, Treats
 
-Treat = Callable[[Value], Value]
-Pseudonyms = Callable[[str], Treat]
-"""From a domain to the function of its pseudonyms."""
+_BY_DAY = frozenset({Treatment.YEAR, Treatment.MONTH, Treatment.AGE})
+_NO_KEY = bytes(64)
+
+
+def _nothing(*_: object) -> None:
+    return None
 
 
 class Projections:
@@ -33,14 +34,15 @@ class Projections:
         catalog: Catalog,
         profile: Profile,
         tables: frozenset[str],
-        pseudonyms: Pseudonyms,
+        treats: Treats,
     ) -> None:
         self._connection = connection
         self._catalog = catalog
         self._profile = profile
         self._tables = tables
-        self._pseudonyms = pseudonyms
+        self._treats = treats
         self._today: date | None = None
+        self._functions: dict[ColumnPolicy, str] = {}
         self.tag = "g" + secrets.token_hex(8)
         self.source = "d" + secrets.token_hex(8)
         """The file's schema.  It and the tag are what no statement can guess."""
@@ -56,10 +58,6 @@ class Projections:
 
     def build(self) -> None:
         """Make the views.  Raises sqlite3.Error."""
-        self._register("zip3", treatments.zip3())
-        self._register("partial", treatments.partial)
-        for name in ("seal", "year", "age"):
-            self._register(name, lambda _: None)  # until `use`
         views = []
         for table in self._catalog.tables.values():
             if table.kind == "view":
@@ -85,19 +83,27 @@ class Projections:
 
     def use(self, seals: Seals, today: date) -> None:
         """What one statement's treatments depend on."""
-        self._register("seal", seals.seal)
-        if today != self._today:
-            self._today = today
-            self._register("year", treatments.year(today))
-            self._register("age", treatments.age(today))
+        another_day, self._today = today != self._today, today
+        for policy in self._functions:
+            kinds = {leaf.treatment for leaf in policy.leaves()}
+            if kinds & SEALED or (another_day and kinds & _BY_DAY):
+                self._register(policy, seals, today)
 
     def treatment(self, table: Table, column: str) -> Treatment:
         """What becomes of a base table's column."""
         tag = next((c.tag for c in table.columns if c.name == column), None)
         return self._profile.policy(tag).treatment
 
-    def _register(self, name: str, function: Treat) -> None:
-        self._connection.create_function(f"{self.tag}_{name}", 1, function, deterministic=True)
+    def _register(self, policy: ColumnPolicy, seals: Seals | None, today: date) -> None:
+        """Of value and, where it goes by it, subject.  What takes *seals* is NULL until `use`."""
+        function: Treat = _nothing
+        if seals is not None or not {leaf.treatment for leaf in policy.leaves()} & SEALED:
+            function = self._treats.of(
+                policy, today=today, small=self._profile.small_areas, seals=seals or Seals(_NO_KEY)
+            )
+        self._connection.create_function(
+            self._functions[policy], 1 + policy.by_subject, function, deterministic=True
+        )
 
     def _inner(self, name: str) -> str:
         return f"{self.tag}_{name}"
@@ -126,17 +132,18 @@ class Projections:
         column = table.columns[index]
         policy = self._profile.policy(column.tag)
         name = quoted(column.name)
-        match policy.treatment:
-            case Treatment.CLEAR:
-                return name
-            case Treatment.WITHHOLD:
-                return f"NULL AS {name}"
-            case Treatment.PSEUDONYM:
-                function = f"p_{policy.domain.encode().hex()}"
-                self._register(function, self._pseudonyms(policy.domain))
-                return f"{self.tag}_{function}({name}) AS {name}"
-            case other:
-                return f"{self.tag}_{other}({name}) AS {name}"
+        if policy.treatment is Treatment.CLEAR:
+            return name
+        if policy.treatment is Treatment.WITHHOLD:
+            return f"NULL AS {name}"
+        if policy not in self._functions:
+            self._functions[policy] = f"{self.tag}_{len(self._functions)}"
+            self._register(policy, None, date.min)
+        arguments = name
+        if policy.by_subject:
+            subject = next((quoted(c.name) for c in table.columns if c.tag == SUBJECT), "NULL")
+            arguments = f"{name}, {subject}"
+        return f"{self._functions[policy]}({arguments}) AS {name}"
 
     # ------------------------------------------------------------ the source's views
 

@@ -86,11 +86,16 @@ class GovConnections(Configurable):
 class GovMasking(Configurable):
     """What a column becomes."""
 
-    treatments = _mapping("tag → treatment, or {treatment, domain}.")
+    treatments = _mapping("tag → treatment, or {treatment, …} with its parameters.")
     identifiers = _mapping(
         "tag → class of identifier, or none: what presets go by, where the tag does not say it."
     )
     untagged = Unicode("withhold", help="Treatment of columns without a tag.").tag(config=True)
+    small_areas = Unicode(
+        "",
+        help="File (.toml or text) with the three-digit ZIP areas that become 000, their source"
+        " and date; empty: HHS's list of 2012, by the 2000 census.",
+    ).tag(config=True)
 
 
 class GovAccess(Configurable):
@@ -281,6 +286,7 @@ class GatewayConfig:
             treatments=masking.treatments,
             identifiers=masking.identifiers,
             untagged=masking.untagged,
+            small_areas=masking.small_areas,
             eligibilities=access.eligibilities,
             purposes=access.purposes,
             evaluation_identities=identity.evaluation_identities,

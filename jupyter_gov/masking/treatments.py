@@ -1,88 +1,69 @@
 """
-What each treatment does to one value.
+What each treatment does to one value: the definition.
 
-One definition for every engine that calls back into the gateway.  Each takes whatever the engine
-stored and returns NULL for what it does not understand: a date that is not a date is withheld,
-not passed through.
+Engines that call back into the gateway call these.  PostgreSQL has the same in SQL
+(`engines/postgres_treatments.py`), and a test compares the two value by value.  Each takes
+whatever the engine stored and returns NULL for what it does not apply to: a date that is not a
+date is withheld, not passed through.
 """
 
 from __future__ import annotations
 
-import base64
 import hmac
 import re
 import string
 from collections.abc import Callable
-from datetime import date
-from itertools import product
+from datetime import date, datetime
+from decimal import Decimal
+from functools import partial as bound
 from typing import Any, Protocol
+from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from jupyter_gov.masking.canonical import WHOLE, Memory, Value, canonical, encoded
+from jupyter_gov.masking.dates import OLDEST_AGE, age, date_shift, month, year
+from jupyter_gov.masking.model import ColumnPolicy, Treatment
+from jupyter_gov.masking.numbers import bucket, rounded
+from jupyter_gov.masking.paths import rebuilt
+from jupyter_gov.masking.places import SMALL_ZIP3
+from jupyter_gov.masking.seals import EngineSeals, Opened, Opener, Seals
 
-Value = None | int | float | str | bytes
+__all__ = [
+    "OLDEST_AGE", "PSEUDONYM_PREFIX", "SHAPES", "SMALL_ZIP3", "EngineSeals", "KeyRing", "Opened",
+    "Opener", "Seals", "Treat", "Treats", "Value", "age", "bucket", "date_shift", "month",
+    "partial", "pseudonym", "rounded", "year", "zip3",
+]  # fmt: skip
 
-OLDEST_AGE = 90
-"""45 CFR 164.514(b)(2)(i)(C): ages over 89 become one category."""
-
-_SMALL = "036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893"
-SMALL_ZIP3 = frozenset(_SMALL.split())
-"""
-Three-digit areas of 20,000 people or fewer (2000 census), which become 000.
-
-Source: HHS, Guidance Regarding Methods for De-identification of PHI, 26 November 2012, on
-45 CFR 164.514(b)(2)(i)(B).
-"""
+Treat = Callable[..., Any]
+"""From a value; and from the subject of its row, where the policy goes by it."""
 
 PSEUDONYM_PREFIX = "p_"
+PSEUDONYM_DIGITS = 20
 SHAPES = {
-    "pseudonym": r"^p_[a-z2-7]{16}$",
-    "partial": r"^[^0-9A-Za-z]*(?:\*[^0-9A-Za-z]*)*(?:[0-9A-Za-z][^0-9A-Za-z]*){0,4}$",
+    "pseudonym": r"^p_[0-9a-f]{20}$",
+    "partial": "^[^0-9A-Za-z\x80-\U0010ffff]*(?:[0-9A-Za-z][^0-9A-Za-z\x80-\U0010ffff]*){0,4}$",
     "year": r"^[0-9]{4}-01-01$",
+    "month": r"^[0-9]{4}-[0-9]{2}-01$",
     "zip3": r"^[0-9]{3}$",
 }
 """What a treated text looks like (RE2): the frame's last look tests plain columns against it."""
 
-_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ T].*)?", re.DOTALL)
-_ZIP = re.compile(r"[0-9]{5}(?:-?[0-9]{4})?")
-_MEMO = 200_000
-_STARS = str.maketrans(dict.fromkeys(string.ascii_letters + string.digits, "*"))
+LONGEST_PARTIAL = 10_000
+"""Bytes of UTF-8: what is longer is no identifier, and is withheld."""
+
+_ZIP = re.compile(r" *([0-9]{5})(?:-?[0-9]{4})? *")
+_SIGNS = string.digits + string.ascii_letters
+_STARS = str.maketrans(dict.fromkeys(_SIGNS, "*"))
+_STARRED = re.compile("[0-9A-Za-z\x80-\U0010ffff]")
 
 
-def _bytes(said: str | bytes) -> bytes:
-    return said if isinstance(said, bytes) else said.encode("utf-8", "surrogatepass")
+class KeyRing(Protocol):
+    """The keys of named spaces."""
 
+    def space(self, name: str, /) -> bytes:
+        """Of pseudonyms, 32 bytes."""
 
-_PAIRS = ["".join(pair) for pair in product(string.ascii_lowercase + "234567", repeat=2)]
-
-
-def _base32(ten: bytes) -> str:
-    """RFC 4648 in lower case; the library's own takes longer than the HMAC."""
-    n = int.from_bytes(ten)
-    return "".join([_PAIRS[n >> shift & 1023] for shift in (70, 60, 50, 40, 30, 20, 10, 0)])
-
-
-class _Memory(dict[Value, Any]):
-    """
-    What a treatment made of recent values: an engine calls it once a row, and most values recur.
-
-    Args:
-        numbers: remember them too; those that are equal are one key, so *treat* must not tell
-            them apart.
-    """
-
-    def __init__(self, treat: Callable[[Value], Any], *, numbers: bool = False) -> None:
-        super().__init__()
-        self._treat = treat
-        self._numbers = numbers
-
-    def __missing__(self, value: Value) -> Any:
-        treated = self._treat(value)
-        if self._numbers or not isinstance(value, int | float):
-            if len(self) >= _MEMO:
-                self.clear()
-            self[value] = treated
-        return treated
+    def shift(self, name: str, /) -> bytes:
+        """Of the shifts of dates, 32 bytes."""
 
 
 def pseudonym(key: bytes, domain: str) -> Callable[[Value], str | None]:
@@ -94,8 +75,9 @@ def pseudonym(key: bytes, domain: str) -> Callable[[Value], str | None]:
         domain: values of one domain get equal tokens wherever they stand.
 
     Returns:
-        18 characters: ``p_`` and base32(HMAC-SHA-256), 80 bits.  Remembers recent values, since
-        an engine calls it once a row.
+        22 characters: ``p_`` and the first 20 hex digits, 80 bits, of HMAC-SHA-256 over the
+        domain, a zero byte and the value's canonical text.  Remembers recent values, since an
+        engine calls it once a row.
 
     Raises:
         ValueError: *key* is shorter than 32 bytes.
@@ -107,127 +89,115 @@ def pseudonym(key: bytes, domain: str) -> Callable[[Value], str | None]:
     prefix = domain.encode() + b"\0"
 
     def token(value: Value) -> str | None:
-        if value is None:
+        said = canonical(value)
+        if said is None:
             return None
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # equal in SQL: 17.0 joins 17
-        said = value if isinstance(value, str | bytes) else str(value)
-        digest = hmac.digest(key, prefix + _bytes(said), "sha256")
-        return PSEUDONYM_PREFIX + _base32(digest[:10])
+        raw = said if isinstance(said, bytes) else encoded(said)
+        digest = hmac.digest(key, prefix + raw, "sha256")
+        return PSEUDONYM_PREFIX + digest.hex()[:PSEUDONYM_DIGITS]
 
-    return _Memory(token, numbers=True).__getitem__
+    return Memory(token, numbers=True).__getitem__
 
 
 def partial(value: Value) -> str | None:
-    """The last four letters or digits stay, of values with eight or more; the rest become ``*``."""
-    if value is None:
+    """
+    The last four letters or digits stay, of values with eight or more; the rest become ``*``.
+
+    Letters and digits are those of ASCII.  Of other signs of ASCII, such as dashes, all stay; of
+    signs outside ASCII none does, and they count as neither.  So it is the same in every engine,
+    whatever its collation takes for a letter.
+
+    For texts, whole numbers, decimals and UUIDs; others are withheld, such as dates, whose end
+    would be month and day.
+    """
+    if isinstance(value, bool | date | datetime) or not isinstance(
+        value, str | int | float | Decimal | UUID
+    ):
         return None
-    if isinstance(value, bytes):
-        return "****"
-    text = str(value)
+    if isinstance(value, float) and not (value.is_integer() and abs(value) < WHOLE):
+        return None
+    if isinstance(value, Decimal) and not value.is_finite():
+        return None
+    text = canonical(value)
+    if not isinstance(text, str):
+        return None
     if text.isascii() and text[-4:].isalnum() and len(text) >= 4:
         # Most identifiers end in four signs: one translation does.
+        if len(text) > LONGEST_PARTIAL:
+            return None
         head = text[:-4]
         masked = head.translate(_STARS)
         kept = masked.count("*") - head.count("*") >= 4
         return masked + (text[-4:] if kept else "****")
-    signs = [i for i, c in enumerate(text) if c.isalnum()]
-    kept_at = set(signs[-4:]) if len(signs) >= 8 else set()
-    return "".join("*" if c.isalnum() and i not in kept_at else c for i, c in enumerate(text))
-
-
-def read_date(value: Value) -> date | None:
-    """The day of an ISO 8601 date or timestamp; None for anything else."""
-    if not isinstance(value, str):
+    if len(encoded(text)) > LONGEST_PARTIAL:
         return None
-    found = _DATE.fullmatch(value)
-    if found is None:
-        return None
-    try:
-        return date(int(found[1]), int(found[2]), int(found[3]))
-    except ValueError:
-        return None
-
-
-def year(today: date) -> Callable[[Value], str | None]:
-    """1 January of the year; everything 90 or more years ago shares one date."""
-    floor = today.year - OLDEST_AGE
-
-    def treat(value: Value) -> str | None:
-        day = read_date(value)
-        return None if day is None else f"{max(day.year, floor):04d}-01-01"
-
-    return _Memory(treat).__getitem__
-
-
-def age(today: date) -> Callable[[Value], int | None]:
-    """Whole years since a date of birth, or an age as stored; 90 stands for 90 and over."""
-
-    def treat(value: Value) -> int | None:
-        if isinstance(value, int):
-            return min(value, OLDEST_AGE) if value >= 0 else None
-        day = read_date(value)
-        if day is None or day > today:
-            return None
-        years = today.year - day.year - ((today.month, today.day) < (day.month, day.day))
-        return min(years, OLDEST_AGE)
-
-    return _Memory(treat).__getitem__
+    signs = [i for i, c in enumerate(text) if c in _SIGNS]
+    cut = signs[-4] if len(signs) >= 8 else len(text)
+    return _STARRED.sub("*", text[:cut]) + re.sub("[\x80-\U0010ffff]", "*", text[cut:])
 
 
 def zip3(small: frozenset[str] = SMALL_ZIP3) -> Callable[[Value], str | None]:
     """The first three digits of a US ZIP code, 000 for the small areas."""
 
     def treat(value: Value) -> str | None:
-        text = f"{value:05d}" if isinstance(value, int) else value
-        if not isinstance(text, str) or not _ZIP.fullmatch(text.strip()):
+        if isinstance(value, Decimal):
+            whole = value.is_finite() and value == value.to_integral_value()
+            value = int(value) if whole and abs(value) < 100_000 else None
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 100_000:
+            value = f"{value:05d}"
+        found = _ZIP.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
             return None
-        area = text.strip()[:3]
+        area = found[1][:3]
         return "000" if area in small else area
 
-    return _Memory(treat).__getitem__
+    return Memory(treat).__getitem__
 
 
-class Opener(Protocol):
-    """Opens what an engine sealed under one grant."""
+class Treats:
+    """Makes the functions of policies.  Pseudonyms and shifts are remembered over statements."""
 
-    def open(self, token: str) -> str | None:
-        """What is in a token; None for what is not one of this grant's tokens, whole."""
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+        self._kept: dict[ColumnPolicy, Treat] = {}
 
+    def of(
+        self, policy: ColumnPolicy, *, today: date, small: frozenset[str], seals: Seals
+    ) -> Treat:
+        """Of a value; and of its row's subject if the policy is `by_subject`."""
+        match policy.treatment:
+            case Treatment.CLEAR:
+                return lambda value: value
+            case Treatment.PSEUDONYM | Treatment.DATE_SHIFT:
+                if policy not in self._kept:
+                    self._kept[policy] = self._keyed(policy)
+                return self._kept[policy]
+            case Treatment.PARTIAL:
+                return partial
+            case Treatment.YEAR:
+                return year(today)
+            case Treatment.MONTH:
+                return month(today)
+            case Treatment.AGE:
+                return age(today)
+            case Treatment.ZIP3:
+                return zip3(small)
+            case Treatment.BUCKET:
+                return bucket(policy.width, policy.start)
+            case Treatment.ROUND:
+                return rounded(policy.to)
+            case Treatment.SEAL | Treatment.FPE | Treatment.SURROGATE:
+                return bound(seals.seal, kind=policy.kind)
+            case Treatment.PATHS:
+                leaves = {
+                    leaf: self.of(leaf, today=today, small=small, seals=seals)
+                    for leaf in policy.leaves()
+                }
+                return rebuilt(policy, leaves)
+            case Treatment.WITHHOLD:
+                return lambda value: None
 
-class Seals:
-    """
-    Opaque, authenticated tokens for values only the gateway may open.
-
-    The key is per grant, so a token can't be replayed elsewhere.  Deterministic (AES-SIV, RFC
-    5297), so that DISTINCT and GROUP BY keep working: equality and length show, nothing else.
-    """
-
-    OPEN, CLOSE = "⟦gov:", "⟧"
-    PATTERN = "(?i)⟦gov:|⟧"
-
-    def __init__(self, key: bytes) -> None:
-        self._siv = AESSIV(key)
-
-    def seal(self, value: Value) -> str | None:
-        """The token of a value; NULL stays NULL."""
-        if value is None:
-            return None
-        plain = b"b" + value if isinstance(value, bytes) else b"t" + _bytes(str(value))
-        return self._token(self._siv.encrypt(plain, None))
-
-    def _token(self, sealed: bytes) -> str:
-        return self.OPEN + base64.urlsafe_b64encode(sealed).decode() + self.CLOSE
-
-    def open(self, token: str) -> str | None:
-        """The text in a token; None for what is not one of this grant's tokens, whole."""
-        if not (token.startswith(self.OPEN) and token.endswith(self.CLOSE)):
-            return None
-        try:
-            sealed = base64.urlsafe_b64decode(token[len(self.OPEN) : -len(self.CLOSE)])
-            plain = self._siv.decrypt(sealed, None)
-        except (InvalidTag, ValueError):
-            return None
-        if token != self._token(sealed):
-            return None  # another spelling of one of ours
-        return plain[1:].decode(errors="replace") if plain[:1] == b"t" else None
+    def _keyed(self, policy: ColumnPolicy) -> Treat:
+        if policy.treatment is Treatment.DATE_SHIFT:
+            return date_shift(self._keys.shift(policy.space), policy.days)
+        return pseudonym(self._keys.space(policy.space), policy.domain)

@@ -23,7 +23,7 @@ class TestFirstLight:
         con = site.analyst().connect("clinic")
         frame = con.query("SELECT mrn, ssn, full_name, zip FROM patients LIMIT 20")
         gov = frame.attrs["gov"]
-        assert frame["mrn"].str.match(r"^p_[a-z2-7]{16}$").all()
+        assert frame["mrn"].str.match(r"^p_[0-9a-f]{20}$").all()
         assert frame["full_name"].isna().all()
         assert gov["treated"]["patients.ssn"] == "partial"
         own = [r for r in site.gateway.records() if gov["record"] in (r["record"], r["of"])]

@@ -19,6 +19,7 @@ from jupyter_gov.engines.sqlite import SqliteEngine
 from jupyter_gov.gateway.config import GatewayConfig
 from jupyter_gov.wire.messages import decode_bind
 from tests.conftest import demo_config
+from tests.support.keys import KEYS
 from tests.support.wall import Seen, Wall, bare, cases
 
 HONEST = cases("more_legit.jsonl")
@@ -32,7 +33,7 @@ def clinic(clinic_db, tmp_path_factory) -> Iterator[Wall]:
         patch.setenv("CLINIC_DB", str(clinic_db))
         patch.setenv("JUPYTER_GOV_STATE", str(folder / "state"))
         checked = check(GatewayConfig([demo_config(folder)]).settings())
-    engine = SqliteEngine(checked.connections["clinic"], clinic_db, b"k" * 32)
+    engine = SqliteEngine(checked.connections["clinic"], clinic_db, KEYS)
     tables = frozenset(checked.eligibilities["analysts"].tables)
     yield Wall(engine, checked.profiles["analysts"], tables)
     engine.close()

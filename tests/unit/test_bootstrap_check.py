@@ -78,7 +78,9 @@ class TestAGoodConfiguration:
         assert profiles["care"].policy("ssn") == ColumnPolicy(Treatment.WITHHOLD)
         assert profiles["analysts"].policy("zip") == ColumnPolicy(Treatment.ZIP3)
         assert profiles["care"].policy("zip") == ColumnPolicy(Treatment.CLEAR)
-        assert profiles["care"].policy("mrn") == ColumnPolicy(Treatment.PSEUDONYM, "person")
+        assert profiles["care"].policy("mrn") == ColumnPolicy(
+            Treatment.PSEUDONYM, "person", "clinic"
+        )
         assert profiles["care"].untagged == ColumnPolicy(Treatment.WITHHOLD)
 
     def test_a_pseudonyms_domain_is_its_tag(self):

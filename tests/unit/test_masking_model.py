@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_gov.connections.model import Paths
 from jupyter_gov.masking.model import ColumnPolicy, Profile, Treatment
 from tests.unit.given import profile
 
 CLEAR = ColumnPolicy(Treatment.CLEAR)
 WITHHOLD = ColumnPolicy(Treatment.WITHHOLD)
 PARTIAL = ColumnPolicy(Treatment.PARTIAL)
+MOVED = ColumnPolicy(Treatment.DATE_SHIFT, space="s", days=30)
 
 
 def made(**by_tag: ColumnPolicy) -> Profile:
@@ -32,13 +34,20 @@ class TestPolicies:
         ("treatment", "treated", "enforced"),
         [
             (Treatment.CLEAR, "VARCHAR(9)", "clear"),
+            (Treatment.WITHHOLD, "VARCHAR(9)", "withheld"),
             (Treatment.PSEUDONYM, "TEXT", "engine-treated"),
             (Treatment.PARTIAL, "TEXT", "engine-treated"),
-            (Treatment.YEAR, "DATE", "engine-treated"),
+            (Treatment.YEAR, "VARCHAR(9)", "engine-treated"),
+            (Treatment.MONTH, "VARCHAR(9)", "engine-treated"),
+            (Treatment.DATE_SHIFT, "VARCHAR(9)", "engine-treated"),
             (Treatment.AGE, "INTEGER", "engine-treated"),
             (Treatment.ZIP3, "TEXT", "engine-treated"),
+            (Treatment.BUCKET, "VARCHAR(9)", "engine-treated"),
+            (Treatment.ROUND, "VARCHAR(9)", "engine-treated"),
             (Treatment.SEAL, "TEXT", "withheld"),
-            (Treatment.WITHHOLD, "VARCHAR(9)", "withheld"),
+            (Treatment.FPE, "TEXT", "engine-treated"),
+            (Treatment.SURROGATE, "TEXT", "engine-treated"),
+            (Treatment.PATHS, "VARCHAR(9)", "engine-treated"),
         ],
     )
     def test_the_type_after_and_the_honest_word(self, treatment, treated, enforced):
@@ -47,9 +56,43 @@ class TestPolicies:
         assert policy.treated_type("VARCHAR(9)") == treated
         assert policy.enforcement == enforced
 
+    @pytest.mark.parametrize(
+        ("declared", "pseudonym", "age"),
+        [
+            ("character varying(9)", "text", "integer"),
+            ("date[]", "text[]", "integer[]"),
+            ("INT", "TEXT", "INTEGER"),
+            ("", "TEXT", "INTEGER"),
+        ],
+    )
+    def test_types_are_spelled_as_the_engine_spells_them(self, declared, pseudonym, age):
+        """An array stays one."""
+        assert ColumnPolicy(Treatment.PSEUDONYM).treated_type(declared) == pseudonym
+        assert ColumnPolicy(Treatment.AGE).treated_type(declared) == age
+        assert ColumnPolicy(Treatment.MONTH).treated_type(declared) == declared
+
+    def test_a_seal_with_a_detector_is_scanned(self):
+        """And not called engine-treated: detection misses some."""
+        assert ColumnPolicy(Treatment.SEAL, detector="notes").enforcement == "scanned"
+
+    def test_a_json_column_has_a_policy_for_each_path(self):
+        """Which are what presets, keys and counts go by."""
+        tag = Paths((("a", "one"), ("b", Paths((("c", "two"), ("d", "three"))))))
+        profile = Profile(
+            connection="c", by_tag={"one": CLEAR, "two": MOVED}, untagged=WITHHOLD,
+            tags={"p": {"doc": tag}},
+        )  # fmt: skip
+        policy = profile.policy(tag)
+        assert policy.treatment is Treatment.PATHS
+        assert list(policy.leaves()) == [CLEAR, MOVED, WITHHOLD]
+        assert policy.by_subject
+        assert policy.pads() == {"shift:s"}
+        assert profile.clear_columns() == 1
+        assert str(tag) == "a: one, b.c: two, b.d: three"
+
     def test_every_treatment_is_told(self):
         """A new one needs a place above."""
-        assert len(Treatment) == 8
+        assert len(Treatment) == 15
 
     def test_clear_columns_are_counted_over_all_tables(self):
         """The measure of *narrow*."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gov.masking import treatments
+from jupyter_gov.masking.canonical import Memory
 from jupyter_gov.masking.model import Treatment
 from jupyter_gov.masking.treatments import (
     OLDEST_AGE,
     SHAPES,
     SMALL_ZIP3,
-    Seals,
     age,
     partial,
     pseudonym,
@@ -46,7 +45,7 @@ class TestPseudonym:
     )
     def test_a_token_of_one_shape(self, value):
         """Whatever it stands for, its length and signs are the same."""
-        assert re.fullmatch(r"p_[a-z2-7]{16}", pseudonym(KEY, "mrn")(value))
+        assert re.fullmatch(r"p_[0-9a-f]{20}", pseudonym(KEY, "mrn")(value))
 
     def test_null_stays_null(self):
         """As in a join."""
@@ -60,7 +59,7 @@ class TestPseudonym:
 
     def test_over_restarts_it_is_the_same(self):
         """By key and domain alone; here the value that must never change without an act."""
-        assert pseudonym(KEY, "mrn")("MRN0000017") == "p_36y6rleipibygliu"
+        assert pseudonym(KEY, "mrn")("MRN0000017") == "p_dfb1e8ac887a03832d14"
 
     @pytest.mark.parametrize("other", [(KEY, "member"), (bytes(32), "mrn")], ids=["domain", "key"])
     def test_another_domain_or_key_is_another_space(self, other):
@@ -71,7 +70,10 @@ class TestPseudonym:
         """`mr` with `n…` is not `mrn`."""
         assert pseudonym(KEY, "mr")("nA") != pseudonym(KEY, "mrn")("A")
 
-    @pytest.mark.parametrize("same", [("17", 17, 17.0, b"17"), ("0.5", 0.5), ("0", 0, 0.0, -0.0)])
+    @pytest.mark.parametrize(
+        "same",
+        [("17", 17, 17.0, b"17", Decimal("17.00")), ("0.5", Decimal("0.50")), ("0", 0, 0.0, -0.0)],
+    )
     def test_numbers_join_as_sql_joins_them(self, same):
         """In whatever order they come: what is remembered decides nothing."""
         expected = pseudonym(KEY, "id")(same[0])
@@ -85,13 +87,19 @@ class TestPseudonym:
         used = pseudonym(KEY, "x")
         assert [used(v) for v in values] == [pseudonym(KEY, "x")(v) for v in values]
 
-    def test_it_forgets(self, monkeypatch):
+    def test_it_forgets(self):
         """So that a scan of millions does not fill the gateway."""
-        monkeypatch.setattr(treatments, "_MEMO", 10)
+        memory = Memory(pseudonym(KEY, "x"), numbers=True, size=10)
+        first = [memory[number] for number in range(100)]
+        assert [memory[number] for number in range(100)] == first
+        assert len(memory) <= 10
+
+    @pytest.mark.parametrize("order", [(0.5, Decimal("0.5")), (Decimal("0.5"), 0.5)])
+    def test_a_fraction_is_another_value_as_a_float(self, order):
+        """Though Python calls them equal: memory must not take one for the other."""
         token = pseudonym(KEY, "x")
-        first = [token(number) for number in range(100)]
-        assert [token(number) for number in range(100)] == first
-        assert len(token.__self__) <= 10
+        assert [token(value) for value in order] == [pseudonym(KEY, "x")(v) for v in order]
+        assert token(0.5) != token(Decimal("0.5"))
 
     def test_a_short_key_is_refused(self):
         """It would be guessed."""
@@ -112,10 +120,19 @@ class TestPartial:
             ("Zebulon Quartermain", "******* *******main"),
             ("", ""),
             ("  --  ", "  --  "),
-            ("日本語テキストです", "*****ストです"),
+            ("日本語テキストです", "*********"),
+            ("日本 MRN-0012345 号", "** ***-***2345 *"),
+            ("e\N{COMBINING ACUTE ACCENT}mail1234", "**" + "****" + "1234"),
+            ("NaN", "***"),
             (None, None),
-            (b"123-45-6789", "****"),
-            (0.5, "*.*"),
+            (b"123-45-6789", None),
+            (0.5, None),
+            (float("inf"), None),
+            (Decimal("NaN"), None),
+            (123456789.0, "*****6789"),
+            (Decimal("-12345678.50"), "-*****678.5"),
+            (date(1975, 8, 31), None),
+            ("1" * 10_001, None),
         ],
     )
     def test_the_last_four_of_eight_or_more(self, value, shown):
@@ -128,7 +145,7 @@ class TestPartial:
         shown = partial(value)
         if shown is not None:
             kept = [c for c in shown if c.isalnum()]
-            whole = [c for c in str(value) if c.isalnum()]
+            whole = [c for c in str(value) if c.isascii() and c.isalnum()]
             assert len(kept) <= min(4, len(whole) // 2)
 
 
@@ -265,9 +282,9 @@ class TestShapes:
     @pytest.mark.parametrize(
         ("treatment", "raw"),
         [
-            ("pseudonym", "MRN0000017"), ("pseudonym", "p_7d5iddxpsk22mqx"),
-            ("pseudonym", "P_7D5IDDXPSK22MQXQ"), ("pseudonym", "p_7d5iddxpsk22mqxq "),
-            ("pseudonym", "x p_7d5iddxpsk22mqxq"), ("partial", "123-45-6789"),
+            ("pseudonym", "MRN0000017"), ("pseudonym", "p_0123456789abcdef012"),
+            ("pseudonym", "P_0123456789ABCDEF0123"), ("pseudonym", "p_0123456789abcdef0123 "),
+            ("pseudonym", "x p_0123456789abcdef0123"), ("partial", "é"), ("partial", "123-45-6789"),
             ("partial", "12345"), ("partial", "Ana Ferreira"), ("year", "1975-08-31"),
             ("year", "1975"), ("year", "1975-01-01 10:00"), ("zip3", "02139"), ("zip3", "٠٣٦"),
         ],
@@ -275,72 +292,3 @@ class TestShapes:
     def test_what_is_untreated_has_it_not(self, treatment, raw):
         """So a hole in the wall shows."""
         assert not fits(treatment, raw)
-
-
-SEALS = Seals(bytes(range(64)))
-OTHER = Seals(bytes(64))
-
-
-class TestSeals:
-    @given(st.text(max_size=100) | st.integers())
-    def test_round_trip(self, value):
-        """The text comes back."""
-        assert SEALS.open(SEALS.seal(value)) == str(value)
-
-    def test_null_and_bytes(self):
-        """NULL needs no seal; bytes are sealed and stay so."""
-        assert SEALS.seal(None) is None
-        assert SEALS.open(SEALS.seal(b"scan")) is None
-        assert SEALS.seal(b"7") != SEALS.seal("7")
-
-    def test_equal_values_have_equal_tokens(self):
-        """DISTINCT and GROUP BY keep working."""
-        assert SEALS.seal("note") == SEALS.seal("note") != SEALS.seal("Note")
-
-    def test_nothing_of_it_shows(self):
-        """But its length."""
-        token = SEALS.seal("Zebulon Quartermain")
-        raw = base64.urlsafe_b64decode(token[len(Seals.OPEN) : -1])
-        assert b"Zebulon" not in raw
-        assert "Zebulon" not in token
-
-    def test_another_grants_key_opens_nothing(self):
-        """A token can't be replayed elsewhere."""
-        assert OTHER.open(SEALS.seal("note")) is None
-
-    @given(st.text(min_size=1, max_size=40), st.data())
-    def test_a_changed_sign_opens_nothing(self, value, data):
-        """Anywhere in the token; another spelling of its base64 included."""
-        token = SEALS.seal(value)
-        index = data.draw(st.integers(0, len(token) - 1))
-        sign = data.draw(st.sampled_from("ABCdef019-_=+/ \n⟦⟧"))
-        changed = token[:index] + sign + token[index + 1 :]
-        assert SEALS.open(changed) == (value if changed == token else None)
-
-    @given(st.text(min_size=1, max_size=40), st.data())
-    def test_a_part_of_it_or_more_than_it_opens_nothing(self, value, data):
-        """`substr`, `||`, padding: only a whole token is one."""
-        token = SEALS.seal(value)
-        start = data.draw(st.integers(0, len(token)))
-        end = data.draw(st.integers(start, len(token)))
-        if token[start:end] != token:
-            assert SEALS.open(token[start:end]) is None
-        for more in (token + " ", " " + token, token + token, token[:-1] + "!⟧"):
-            assert SEALS.open(more) is None
-
-    @pytest.mark.parametrize("token", ["", "⟦gov:⟧", "⟦gov:", "⟧", "⟦gov:AAAA⟧", "note", "⟦GOV:x⟧"])
-    def test_what_is_no_token(self, token):
-        """Opens to nothing, and never fails."""
-        assert SEALS.open(token) is None
-
-    @given(st.text(st.characters(), max_size=80))
-    def test_no_text_breaks_it(self, text):
-        """Half a surrogate pair neither."""
-        assert SEALS.open(text) is None
-        assert SEALS.open(f"{Seals.OPEN}{text}{Seals.CLOSE}") is None
-        assert SEALS.seal(text)
-
-    @given(st.binary(max_size=40))
-    def test_every_token_is_seen_by_the_frame(self, value):
-        """The pattern that withholds finds each."""
-        assert re.search(Seals.PATTERN, SEALS.seal(value))

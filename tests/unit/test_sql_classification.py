@@ -23,6 +23,7 @@ from jupyter_gov.errors import BadSyntax, GovError, StatementRefused
 from jupyter_gov.masking.model import ColumnPolicy, Profile, Treatment
 from jupyter_gov.masking.treatments import Seals
 from jupyter_gov.sql.gate import read
+from tests.support.keys import KEYS
 
 FILE = Path(__file__).parents[1] / "cases" / "classification.jsonl"
 CASES = {case["id"]: case for case in map(json.loads, FILE.read_text().splitlines())}
@@ -49,7 +50,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteEngine]:
             "CREATE TABLE claims (claim_id, status); CREATE TABLE encounters (department,"
             " encounter_type); CREATE TABLE t (a, ssn, `delete`)"
         )
-    made = SqliteEngine(ConnectionSpec(name="hospital", url=f"sqlite:///{path}"), path, bytes(32))
+    made = SqliteEngine(ConnectionSpec(name="hospital", url=f"sqlite:///{path}"), path, KEYS)
     yield made
     made.close()
 

@@ -16,6 +16,7 @@ from jupyter_gov.engines.sqlite import SqliteEngine, SqliteExecution
 from jupyter_gov.masking.model import ColumnPolicy, Profile, Treatment
 from jupyter_gov.masking.treatments import Seals
 from jupyter_gov.sql.gate import read
+from tests.support.keys import KEYS
 
 TAGS = {"people": {"id": "key", "mrn": "mrn", "city": "city"}}
 PROFILE = Profile(
@@ -44,7 +45,7 @@ def engine(tmp_path: Path) -> Iterator[SqliteEngine]:
     with closing(sqlite3.connect(path)) as database:
         database.executescript(SCHEMA)
     spec = ConnectionSpec(name="c", url=f"sqlite:///{path}", tags=TAGS)
-    made = SqliteEngine(spec, path, bytes(32))
+    made = SqliteEngine(spec, path, KEYS)
     yield made
     made.close()
 
