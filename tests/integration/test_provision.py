@@ -189,10 +189,11 @@ BREAKS = {
     "a view is gone": "DO $$ DECLARE v text; BEGIN SELECT format('%I.%I', schema, view) INTO v FROM"
     " gov_private.provisioned WHERE view = 'v_roster'; EXECUTE 'DROP VIEW ' || v; END $$",
     "the owner logs in": "DO $$ DECLARE r text; BEGIN SELECT nspowner::regrole::text INTO r FROM"
-    " pg_namespace WHERE nspname = 'gov_private'; EXECUTE format('ALTER ROLE %I LOGIN', r); END $$",
+    " pg_namespace WHERE nspname = 'gov_private'; EXECUTE format('ALTER ROLE %I LOGIN', r); END"
+    " $$",
     "somebody is in the owner": "DO $$ DECLARE r text; BEGIN SELECT nspowner::regrole::text INTO r"
-    " FROM pg_namespace WHERE nspname = 'gov_private'; EXECUTE format('GRANT %I TO hospital_ro', r);"
-    " END $$",
+    " FROM pg_namespace WHERE nspname = 'gov_private';"
+    " EXECUTE format('GRANT %I TO hospital_ro', r); END $$",
     "somebody is in the minter": "DO $$ DECLARE r text; BEGIN SELECT nspowner::regrole::text INTO r"
     " FROM pg_namespace WHERE nspname = 'gov_admin'; EXECUTE format('GRANT %I TO hospital_ro', r);"
     " END $$",

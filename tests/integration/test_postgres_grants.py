@@ -1,0 +1,251 @@
+"""A grant in PostgreSQL: its own login role, from the first statement to the very end."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pandas as pd
+import psycopg
+import pytest
+
+from jupyter_gov.errors import GovError, GrantOver
+from tests.conftest import Site, populate
+from tests.support import postgres_site
+from tests.support.gateway import running
+from tests.support.postgres import Server
+from tests.support.postgres_site import LOGIN, PostgresSite
+from tests.support.waiting import until
+
+
+@pytest.fixture(scope="module")
+def hospital(
+    postgres: Server, hospital_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PostgresSite]:
+    """A hospital that is provisioned."""
+    made = postgres_site.make(postgres, hospital_template, tmp_path_factory.mktemp("grants"))
+    code, _, said = made.provision()
+    assert code == 0, said
+    yield made
+    postgres.drop(made.database)
+
+
+@pytest.fixture(scope="module")
+def site(hospital: PostgresSite) -> Iterator[Site]:
+    """Its gateway, with its people."""
+    with running(hospital.gateway) as gateway:
+        yield replace(populate(gateway), _ids=itertools.count(1))
+
+
+@pytest.fixture
+def kernel(site: Site):
+    """A fresh kernel attached to ana."""
+    return site.analyst()
+
+
+class TestAnAnalyst:
+    """Someone with an ordinary grant."""
+
+    def test_reads_treated_values(self, kernel):
+        """The whole way: kernel, gateway, the grant's own role, projections, DataFrame."""
+        df = kernel.connect("hospital").query(
+            "SELECT patient_id, mrn, ssn, full_name, dob, zip FROM patients WHERE patient_id = 7"
+        )
+        row = df.iloc[0]
+        assert row["patient_id"] == 7
+        assert row["mrn"].startswith("p_")
+        assert pd.isna(row["full_name"])
+        assert str(row["dob"]).startswith("1936") or str(row["dob"]).endswith("01-01")
+        assert row["zip"] == "995"
+
+    def test_binds_values(self, kernel):
+        """As :name, whatever the driver calls them."""
+        con = kernel.connect("hospital")
+        df = con.query(
+            "SELECT count(*) AS n FROM encounters WHERE department = :d AND started_at >= :from",
+            d="Oncology", **{"from": "2024-01-01"},
+        )  # fmt: skip
+        assert df["n"].iloc[0] == 10
+
+    def test_sees_the_tables_of_the_database(self, kernel):
+        """With what becomes of each column."""
+        con = kernel.connect("hospital")
+        described = con.describe("patients").set_index("name")
+        assert described.loc["ssn", "treatment"] == "pseudonym"
+        assert described.loc["ssn", "enforcement"] == "engine-treated"
+        assert "billing.guarantors" in set(con.tables()["table"])
+
+
+class TestTheRole:
+    """What stands in the database for a grant."""
+
+    def test_is_made_for_the_first_statement_and_gone_with_the_grant(self, kernel, hospital):
+        """Nothing before, one while, nothing after; its session is closed."""
+        before = set(hospital.roles())
+        con = kernel.connect("hospital")
+        con.query("SELECT 1 AS one")
+        (role,) = set(hospital.roles()) - before
+        with hospital.server.connect(hospital.database) as dba:
+            until_, limit = dba.execute(
+                "SELECT rolvaliduntil, rolconnlimit FROM pg_roles WHERE rolname = %s", (role,)
+            ).fetchone()
+            assert until_ is not None
+            assert limit > 0
+        kernel.logout()
+        until(lambda: set(hospital.roles()) == before, "the role is gone")
+
+    def test_names_the_grant_in_the_servers_own_log(self, kernel, hospital):
+        """So that the database's log can be laid beside ours."""
+        before = set(hospital.roles())
+        kernel.connect("hospital").query("SELECT 41 + 1 AS answer FROM providers LIMIT 1")
+        (role,) = set(hospital.roles()) - before
+        assert f"{role}@" in hospital.server.log
+
+    def test_a_running_statement_ends_with_its_grant(self, kernel, hospital):
+        """Within a second, in the database too."""
+        con = kernel.connect("hospital")
+        grant = con.query("SELECT 1 AS one").attrs["gov"]["grant"]
+        failed: list[GovError] = []
+        slow = (
+            "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b"
+            " WHERE a = b"
+        )
+
+        def ask() -> None:
+            with pytest.raises(GovError) as raised:
+                con.query(slow)
+            failed.append(raised.value)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        until(lambda: _active(hospital, "generate_series") == 1, "the statement runs")
+        began = time.monotonic()
+        kernel.give_back(grant)
+        until(lambda: _active(hospital, "generate_series") == 0, "it was stopped")
+        assert time.monotonic() - began < 3
+        thread.join(10)
+        assert isinstance(failed[0], GrantOver)
+
+    def test_two_statements_share_its_sessions(self, kernel, hospital):
+        """A role has few connections; statements beyond that wait instead of failing."""
+        con = kernel.connect("hospital")
+        con.query("SELECT 1 AS one")
+        errors: list[BaseException] = []
+
+        def ask() -> None:
+            try:
+                con.query("SELECT count(*) AS n FROM generate_series(1, 300000)")
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert errors == []
+
+
+def _active(hospital: PostgresSite, what: str) -> int:
+    with hospital.server.connect(hospital.database) as dba:
+        row = dba.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename ~ '^gov_e_' AND state = 'active'"
+            " AND query LIKE %s",
+            (f"%{what}%",),
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+class TestTheGatewaysLogin:
+    """It makes roles, and can do nothing else."""
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT * FROM public.patients",
+            "SELECT * FROM gov_private.pad",
+            "SELECT * FROM gov_private.seal",
+            "CREATE ROLE mine LOGIN",
+            "CREATE TABLE public.mine (a int)",
+            "CREATE TEMP TABLE mine (a int)",
+            "ALTER ROLE hospital_ro PASSWORD 'x'",
+            "GRANT pg_read_all_data TO gov_gateway",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'dba'",
+            "SELECT gov_admin.pads('x')",
+            "SET ROLE hospital_owner",
+        ],
+    )
+    def test_can_do_nothing_else(self, hospital, sql):
+        """Not read, not create, not become somebody."""
+        with (
+            hospital.server.connect(hospital.database, LOGIN, "gateway-secret") as session,
+            pytest.raises(psycopg.Error),
+        ):
+            session.execute(sql)
+
+    @pytest.mark.parametrize(
+        ("suffix", "verifier", "groups", "hours", "gateway"),
+        [
+            ("0123456789abcdeg", "V", "G", 1, "abcdef01"),
+            ("x'; DROP ROLE a--", "V", "G", 1, "abcdef01"),
+            ("0123456789abcdef", "secret", "G", 1, "abcdef01"),
+            ("0123456789abcdef", "V", "pg_read_all_data", 1, "abcdef01"),
+            ("0123456789abcdef", "V", "pg_execute_server_program", 1, "abcdef01"),
+            ("0123456789abcdef", "V", "hospital_owner", 1, "abcdef01"),
+            ("0123456789abcdef", "V", "", 1, "abcdef01"),
+            ("0123456789abcdef", "V", "G", -1, "abcdef01"),
+            ("0123456789abcdef", "V", "G", 10_000, "abcdef01"),
+            ("0123456789abcdef", "V", "G", 1, "'x"),
+        ],
+    )
+    def test_mints_nothing_but_provisioned_readers(
+        self, hospital, suffix, verifier, groups, hours, gateway
+    ):
+        """Whatever it passes to the minter."""
+        with hospital.server.connect(hospital.database) as dba:
+            (group,) = dba.execute(
+                "SELECT role FROM gov_private.offered WHERE search_path <> '' LIMIT 1"
+            ).fetchone()
+        good = "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy"
+        asked = [group if groups == "G" else groups] if groups else []
+        with (
+            hospital.server.connect(hospital.database, LOGIN, "gateway-secret") as session,
+            pytest.raises(psycopg.Error),
+        ):
+            session.execute(
+                "SELECT gov_admin.mint(%s, %s, %s, now() + make_interval(hours => %s), %s)",
+                (suffix, good if verifier == "V" else verifier, asked, hours, gateway),
+            )
+
+
+class TestACrash:
+    """The gateway is killed while a grant has a role."""
+
+    def test_leaves_no_role_after_the_next_start(
+        self, postgres, hospital_template, tmp_path_factory
+    ):
+        """The next start sweeps, says how many, and the grant works on with a new role."""
+        made = postgres_site.make(postgres, hospital_template, tmp_path_factory.mktemp("crash"))
+        assert made.provision()[0] == 0
+        try:
+            with running(made.gateway) as gateway:
+                analyst = populate(gateway).analyst()
+                analyst.connect("hospital").query("SELECT 1 AS one")
+                before = made.roles()
+                assert len(before) == 1
+                gateway.stop(signal.SIGKILL)
+                assert made.roles() == before
+                gateway.start()
+                assert made.roles() == []
+                assert gateway.recorded("gateway.started")[-1]["says"]["roles_swept"] == 1
+                analyst.connect("hospital").query("SELECT 1 AS one")
+                assert len(made.roles()) == 1
+                gateway.stop()
+                assert made.roles() == []
+        finally:
+            postgres.drop(made.database)
