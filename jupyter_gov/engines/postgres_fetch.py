@@ -15,13 +15,14 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import adbc_driver_manager as adbc
+import psycopg
 import pyarrow as pa
 from adbc_driver_manager import _reader
 from psycopg import pq
 
 from jupyter_gov.engines import postgres_literals as literals
 from jupyter_gov.engines.postgres_session import Session
-from jupyter_gov.engines.postgres_types import SHAPES, Shape, as_text, shape
+from jupyter_gov.engines.postgres_types import LOOK_UP, SHAPES, Shape, other, unwrapped
 from jupyter_gov.errors import Next, QueryFailed
 from jupyter_gov.wire.messages import Bind
 
@@ -29,16 +30,17 @@ FIRST_BYTES = 64 * 1024
 """The first batch is small, so that a first row is seen early."""
 BATCH_BYTES = 4 * 1024 * 1024
 """As the server sends it; Arrow's layout may take up to twice that."""
+MAX_ROW_BYTES = 128 * 1024 * 1024
+"""libpq holds a row three times before anyone can measure it, so the server does."""
+_BOUNDED = 10_000
+"""Characters that a type may allow without being measured."""
 _CHUNK_ROWS = 100
 _AHEAD = 2
 """Batches that are fetched before they are asked for."""
 _STOP_SECONDS = 5.0
+_TOO_LARGE = "a row of bytes: "
+"""No number: casting it to one is how the outer SELECT raises an error of ours."""
 _HINT = "adbc.postgresql.batch_size_hint_bytes"
-_LOOK_UP = (
-    "SELECT t.oid, t.typoutput::pg_catalog.regproc::pg_catalog.text,"
-    " CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END"
-    " FROM pg_catalog.pg_type AS t WHERE t.oid = ANY(%s)"
-)
 
 
 class Fetch:
@@ -50,7 +52,7 @@ class Fetch:
         text: str,
         parameters: Sequence[Bind] = (),
         *,
-        max_cell_bytes: int | None = None,
+        max_row_bytes: int = MAX_ROW_BYTES,
         driver: str = "",
     ) -> None:
         """
@@ -58,12 +60,12 @@ class Fetch:
 
         Args:
             text: with ``$1``, ``$2`` … for the parameters.
-            max_cell_bytes: a value that is larger ends the statement.
+            max_row_bytes: texts and the like of one row, in all; more end the statement.
             driver: ``adbc`` or ``psycopg``; empty for the faster that can.
         """
         self._session = session
         self._text = literals.without_end(text)
-        self._most = max_cell_bytes
+        self._most = max_row_bytes
         described, self._values = session.describe(self._text, parameters)
         count = described.nfields
         self._oids = [described.param_type(i) for i in range(described.nparams)]
@@ -73,38 +75,55 @@ class Fetch:
             for i in range(count)
         ]
         """OID of the table and number of the column that an output column plainly shows."""
-        wrappable = bool(count) and literals.is_select(self._text)
+        self._wraps = bool(count) and literals.is_select(self._text)
         known = all(oid in literals.TYPES for oid in self._oids)
-        self.driver = driver or ("adbc" if wrappable and known else "psycopg")
+        self.driver = driver or ("adbc" if self._wraps and known else "psycopg")
         types = [described.ftype(i) for i in range(count)]
-        self._shapes = (
-            self._shaped(types) if wrappable else [SHAPES.get(t, as_text()) for t in types]
-        )
+        self._shapes = self._shaped(types) if self._wraps else list(map(unwrapped, types))
         self.schema = pa.schema(
             [shape.field(name) for shape, name in zip(self._shapes, self.names, strict=True)]
         )
-        if wrappable:
-            self._text = self._wrapped(self._text)
+        if self._wraps:
+            self._text = self._wrapped([described.fmod(i) for i in range(count)])
 
     def _shaped(self, types: Sequence[int]) -> list[Shape]:
         session = self._session
         unknown = {oid for oid in types if oid not in SHAPES and oid not in session.types}
         if unknown:
             with session.running("psycopg"):
-                found = session.psycopg.execute(_LOOK_UP, [list(unknown)]).fetchall()
-            session.types.update({oid: (output, element) for oid, output, element in found})
-        return [SHAPES[oid] if oid in SHAPES else shape(oid, *session.types[oid]) for oid in types]
+                found = session.psycopg.execute(LOOK_UP, [list(unknown)]).fetchall()
+            session.types.update({row[0]: other(*row) for row in found})
+        return [SHAPES.get(oid) or session.types[oid] for oid in types]
 
-    def _wrapped(self, text: str) -> str:
-        """The outer SELECT, where a column needs one."""
-        columns = [f"c{i}" for i in range(len(self._shapes))]
+    def _wrapped(self, modifiers: Sequence[int]) -> str:
+        """The statement in an outer SELECT, where a column needs one."""
+        columns = [f"q.c{i}" for i in range(len(self._shapes))]
         outer = [
-            shape.expression(f"q.{column}", psycopg=self.driver == "psycopg")
+            shape.expression(column, psycopg=self.driver == "psycopg")
             for shape, column in zip(self._shapes, columns, strict=True)
         ]
-        if outer == [f"q.{column}" for column in columns]:
+        large = [
+            i
+            for i, (shape, modifier) in enumerate(zip(self._shapes, modifiers, strict=True))
+            if shape.size and not 0 < modifier < _BOUNDED
+        ]
+        text = self._text
+        if outer == columns and not large:
             return text
-        return f"SELECT {', '.join(outer)} FROM ({text}\n) AS q({', '.join(columns)})"
+        if large:
+            # OFFSET 0 keeps the two apart: no value is computed twice, once to be measured.
+            text = f"SELECT * FROM ({text}\n) AS u OFFSET 0"
+            sizes = [self._shapes[i].size.format(columns[i]) for i in large]
+            size = "::pg_catalog.int8 + ".join(f"coalesce({part}, 0)" for part in sizes)
+            size += "::pg_catalog.int8"
+            first = large[0]
+            outer[first] = (
+                f"CASE WHEN {size} > {self._most}"
+                f" THEN ('{_TOO_LARGE}' || ({size}))::pg_catalog.int4::pg_catalog.text"
+                f"::pg_catalog.{self._shapes[first].cast} ELSE {outer[first]} END"
+            )
+        names = ", ".join(f"c{i}" for i in range(len(columns)))
+        return f"SELECT {', '.join(outer)} FROM ({text}\n) AS q({names})"
 
     # -------------------------------------------------------------- running it
 
@@ -120,6 +139,10 @@ class Fetch:
             for batch in source:
                 empty = False
                 yield batch
+        except (psycopg.Error, adbc.Error) as error:
+            if f'"{_TOO_LARGE}' in str(error):
+                raise self._too_large() from None
+            raise
         finally:
             source.close()
         if empty:
@@ -127,6 +150,13 @@ class Fetch:
 
     def _nothing(self) -> pa.RecordBatch:
         return pa.RecordBatch.from_arrays([], schema=self.schema)
+
+    def _too_large(self) -> QueryFailed:
+        return QueryFailed(
+            f"a row has more than {self._most:,} bytes",
+            hint="Select a part of the long values, such as left(column, 1000).",
+            next=Next("fix_sql"),
+        )
 
     def _batch(self, columns: Sequence[Any], *, cells: bool) -> pa.RecordBatch:
         try:
@@ -152,7 +182,10 @@ class Fetch:
         ended = False
         try:
             pgconn.send_query_params(
-                self._text.encode(), self._values, self._oids, result_format=pq.Format.BINARY
+                self._text.encode(),
+                self._values,
+                self._oids,
+                result_format=pq.Format.BINARY if self._wraps else pq.Format.TEXT,
             )
             pgconn.set_chunked_rows_mode(_CHUNK_ROWS)
             rows: list[list[list[bytes | None]]] = []

@@ -20,6 +20,7 @@ import psycopg
 from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
 
+from jupyter_gov.engines.postgres_types import Shape
 from jupyter_gov.wire.messages import Bind
 
 _SETTINGS = {
@@ -71,8 +72,8 @@ class Session:
         self._cancelled = False
         self._begun = False
         self._broken = False
-        self.types: dict[int, tuple[str, int]] = {}
-        """What was looked up: type → output function, type of its elements."""
+        self.types: dict[int, Shape] = {}
+        """Those that had to be looked up, by OID."""
 
     # -------------------------------------------------------------- one statement's life
 

@@ -49,6 +49,10 @@ class Shape:
     outer_psycopg: str = ""
     """The same where psycopg brings it, if that differs."""
     kind: bytes | None = None
+    size: str = ""
+    """How many bytes the column ``{}`` may have; empty if they are few."""
+    cast: str = "text"
+    """Type of what the outer SELECT has, where *size* matters."""
 
     def field(self, name: str) -> pa.Field:
         return pa.field(name, self.type, metadata={KIND: self.kind} if self.kind else None)
@@ -200,21 +204,31 @@ def _uuid_texts(array: pa.Array) -> pa.Array:
 
 # ------------------------------------------------------------------ the table
 
-_TEXT = Shape(pa.string(), _texts)
+_LENGTH = "pg_catalog.octet_length({})"
+_COLUMN_SIZE = "pg_catalog.pg_column_size({})"
+"""Without reading what is stored elsewhere; what is compressed counts as such."""
+_TEXT = Shape(pa.string(), _texts, size=_LENGTH)
+_NAME = Shape(pa.string(), _texts)
 SHAPES: dict[int, Shape] = {
     16: Shape(pa.bool_(), _bools),
-    17: Shape(pa.binary(), _bytes),
-    19: _TEXT,  # name
+    17: Shape(pa.binary(), _bytes, size=_LENGTH, cast="bytea"),
+    19: _NAME,
     20: Shape(pa.int64(), _fixed("i8")),
     21: Shape(pa.int64(), _fixed("i2"), _to_int64),
     23: Shape(pa.int64(), _fixed("i4"), _to_int64),
     25: _TEXT,
     26: Shape(pa.int64(), _fixed("i4"), _unsigned),  # oid
-    114: Shape(pa.string(), _texts, kind=JSON),
+    114: Shape(
+        pa.string(),
+        _texts,
+        kind=JSON,
+        size="pg_catalog.octet_length({}::pg_catalog.text)",
+        cast="json",
+    ),
     700: Shape(pa.float64(), _texts, _to_float, outer="{}::pg_catalog.text"),
     701: Shape(pa.float64(), _fixed("f8")),
-    1042: _TEXT,  # char(n)
-    1043: _TEXT,  # varchar
+    1042: Shape(pa.string(), _texts, size=_LENGTH, cast="bpchar"),  # char(n)
+    1043: Shape(pa.string(), _texts, size=_LENGTH, cast="varchar"),
     1082: Shape(pa.date32(), _dates, _dates_checked),
     1083: Shape(pa.time64("us"), _as(pa.time64("us"), _fixed("i8"))),
     1114: Shape(pa.timestamp("us"), _times, _times_checked(None)),
@@ -222,35 +236,56 @@ SHAPES: dict[int, Shape] = {
     1186: Shape(pa.string(), _texts, outer="{}::pg_catalog.text", kind=INTERVAL),
     1700: Shape(pa.string(), _texts, _spelled, outer_psycopg="{}::pg_catalog.text", kind=DECIMAL),
     2950: Shape(pa.string(), _uuids, _uuid_texts),
-    3802: Shape(pa.string(), _jsonb, kind=JSON),
+    3802: Shape(pa.string(), _jsonb, kind=JSON, size=_COLUMN_SIZE, cast="jsonb"),
 }
 """By the OID of the type: those that come as they are, or whose text stands for something."""
 
-_OWN_TEXT = "pg_catalog.textin({output}({{}}))"
 _ARRAY_KINDS = {700: JSON_FLOAT, 701: JSON_FLOAT, 1700: JSON_DECIMAL}
 _FIRST_OWN = 16_384
 """OIDs from here on are of what was created after the database."""
+LOOK_UP = """
+SELECT t.oid, t.typoutput::pg_catalog.regproc::pg_catalog.text,
+  CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END,
+  coalesce((SELECT e.typtype = 'c' FROM pg_catalog.pg_type AS e WHERE e.oid = t.typelem), false),
+  EXISTS (SELECT FROM pg_catalog.pg_cast AS c
+          WHERE c.castsource = t.oid AND c.casttarget = 'pg_catalog.text'::pg_catalog.regtype),
+  t.typlen < 0
+FROM pg_catalog.pg_type AS t WHERE t.oid = ANY(%s)
+"""
+"""What `other` needs to know of a type, after its OID."""
 
 
-def shape(oid: int, output: str, element: int) -> Shape:
+def other(
+    oid: int, output: str, element: int, of_rows: bool, has_cast: bool, varies: bool
+) -> Shape:
     """
-    Of any other type.
+    Any other type: an array as JSON, all else as PostgreSQL's own text.
 
     Args:
-        output: its output function, quoted: a cast to text may give another text (inet's does).
+        output: the type's output function.
         element: OID of the type of its elements, if it is an array; else 0.
+        of_rows: whether those are rows, which would become objects.
+        has_cast: whether it has a cast of its own to text, and perhaps to another text than
+            PostgreSQL shows, as inet has.
+        varies: whether its values differ in size.
     """
+    size = _COLUMN_SIZE if varies else ""
     if element:
-        elements = "{}" if element < _FIRST_OWN else "{}::pg_catalog.text[]"
+        elements = "{}::pg_catalog.text[]" if of_rows else "{}"
+        outer = f"pg_catalog.array_to_json({elements})::pg_catalog.text"
         return Shape(
-            pa.string(),
-            _texts,
-            outer=f"pg_catalog.array_to_json({elements})::pg_catalog.text",
-            kind=_ARRAY_KINDS.get(element, JSON),
+            pa.string(), _texts, outer=outer, kind=_ARRAY_KINDS.get(element, JSON), size=size
         )
-    return Shape(pa.string(), _texts, outer=_OWN_TEXT.format(output=output))
+    if not has_cast:
+        outer = "{}::pg_catalog.text"
+    elif oid < _FIRST_OWN:
+        outer = f"pg_catalog.textin(pg_catalog.{output}({{}}))"
+    else:
+        # Its functions may be in a schema that the login cannot use.
+        outer = "pg_catalog.json_build_array({})->>0"
+    return Shape(pa.string(), _texts, outer=outer, size=size)
 
 
-def as_text() -> Shape:
-    """Of a column that cannot be wrapped: those of SHOW and EXPLAIN are texts."""
-    return _TEXT
+def unwrapped(oid: int) -> Shape:
+    """Of a column in PostgreSQL's text format, as of SHOW and EXPLAIN."""
+    return Shape(pa.string(), _texts, kind=JSON if oid in (114, 3802) else None)
