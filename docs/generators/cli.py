@@ -26,6 +26,9 @@ _NEEDS = {
     " The credential file must not exist yet.",
     "unenroll": "Needs the running gateway, and its user.",
     "config": "`reload` needs the running gateway, and its user.",
+    "classify": "Runs as the gateway's user; the gateway need not run. A look at content is"
+    " recorded before the first row is read. Prints TOML, and no value. See how to"
+    " [propose tags](../howto/propose-tags.md).",
     "preset": "Reads the configuration, and no database. With `--eligibility`, exit code 1 if the"
     " preset bars something.",
     "explain": "Reads the configuration and the database's catalog, for a session that holds no"

@@ -45,6 +45,7 @@ _SAYS = {
     "client_address": "Address from which the kernel enrolled.",
     "code": "[Error code](errors.md).",
     "confirmed_by": "`issuer|subject` of the person who confirmed.",
+    "columns": "How many columns were looked at.",
     "cut": "Whether the answer ended at a limit.",
     "cut_by": "Which limit: `limit` (asked for), `max_rows` or `max_bytes` (of the connection),"
     " `budget` (of the grant); else empty.",
@@ -85,6 +86,7 @@ _SAYS = {
     "route": "Method and address.",
     "rows": "Rows that were sent, of the statement or of the whole grant.",
     "rule": "The refusal's text.",
+    "sampled_rows": "Rows of each table that were looked at, at most.",
     "sealed": "Statement, parameters and note under the audit key: `key` (its id) and `bytes`.",
     "settings": "Number of lines of the configuration.",
     "site": "The browser's `Sec-Fetch-Site`.",

@@ -24,6 +24,7 @@ KINDS: Mapping[str, str] = {
     "config.reloaded": "a changed configuration came into force, with the difference",
     "config.refused": "a changed configuration was wrong and the old one stays",
     "database.provisioned": "projections and roles were made in a database, or taken away",
+    "catalog.sampled": "rows are about to be looked at to propose tags; no value is kept",
     "server.enrolled": "a notebook server may open kernel slots",
     "server.removed": "a notebook server's credential was taken back, and its kernels with it",
     "kernel.opened": "a notebook server opened a kernel slot",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_config_path
 
-from jupyter_gov.cli import admin, audit, explain, preset, provision
+from jupyter_gov.cli import admin, audit, classify, explain, preset, provision
 from jupyter_gov.errors import GovError
 from jupyter_gov.gateway.serve import serve
 from jupyter_gov.masking.presets import Preset
@@ -69,6 +69,25 @@ def parser() -> argparse.ArgumentParser:
         help="the owner's or superuser's login (default: PGUSER, or this user)",
     )  # fmt: skip
     wall.add_argument(
+        "--dba-secret", default="", metavar="REF",
+        help="its password: file:/path or env:NAME (default: PGPASSWORD or .pgpass)",
+    )  # fmt: skip
+
+    guess = command("classify", "Propose tags, from names, types, comments and a look at content.")
+    guess.add_argument("connection", help="its name in the configuration")
+    guess.add_argument(
+        "--sample", type=int, default=classify.SAMPLE, metavar="N",
+        help=f"look at so many rows of each table (default: {classify.SAMPLE})",
+    )  # fmt: skip
+    guess.add_argument("--no-content", action="store_true", help="read no row")
+    guess.add_argument(
+        "--check", action="store_true", help="only look whether every column has a tag; else 1"
+    )
+    guess.add_argument(
+        "--dba-url", default="", metavar="URL",
+        help="a login that may read the tables (default: PGUSER, or this user)",
+    )  # fmt: skip
+    guess.add_argument(
         "--dba-secret", default="", metavar="REF",
         help="its password: file:/path or env:NAME (default: PGPASSWORD or .pgpass)",
     )  # fmt: skip
@@ -133,6 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     files, asked.connection, verb, dry=asked.dry_run, url=asked.dba_url,
                     secret=asked.dba_secret,
                 )  # fmt: skip
+            case "classify":
+                return classify.run(files, asked)
             case "preset":
                 return preset.show(files, asked.name, asked.eligibility)
             case "explain":

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import pwd
 import sys
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from jupyter_gov.bootstrap.check import Checked
 from jupyter_gov.bootstrap.check import check as check_settings
 from jupyter_gov.bootstrap.compose import open_keys
+from jupyter_gov.bootstrap.dba import as_dba
 from jupyter_gov.bootstrap.engines import needed_of, pads_of, profiles_of
 from jupyter_gov.bootstrap.settings import Settings
 from jupyter_gov.cli.admin import record
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.connections.secrets import SecretRef
 from jupyter_gov.engines import postgres_provision as provision
 from jupyter_gov.engines.postgres_check import inspect
 from jupyter_gov.engines.postgres_link import conninfo_of
@@ -40,7 +37,7 @@ def run(files: list[Path], connection: str, verb: str, *, dry: bool, url: str, s
     if verb == "check":
         return _check(settings, checked, spec)
     try:
-        with psycopg.connect(_as_dba(spec, url, secret), autocommit=True) as session:
+        with psycopg.connect(as_dba(spec, url, secret), autocommit=True) as session:
             match verb:
                 case "remove":
                     return _remove(settings, checked, spec, session, dry=dry)
@@ -61,34 +58,6 @@ def _postgres(checked: Checked, name: str) -> ConnectionSpec:
             (f"{name} is no PostgreSQL database: there is nothing to provision in a file",)
         )
     return spec
-
-
-def _as_dba(spec: ConnectionSpec, url: str, secret: str) -> str:
-    """Another login to the same database: named here, or as libpq's own environment says."""
-    other: dict[str, Any] = {"user": os.environ.get("PGUSER") or pwd.getpwuid(os.geteuid()).pw_name}
-    if url:
-        try:
-            parsed = make_url(url)
-        except (ArgumentError, ValueError):
-            raise ConfigInvalid(
-                ("--dba-url: is not a URL such as postgresql://dba@host/db",)
-            ) from None
-        if parsed.password is not None:
-            raise ConfigInvalid(
-                ("--dba-url: holds a password; give it by --dba-secret file:/path",)
-            )
-        other["user"] = parsed.username or other["user"]
-        if parsed.host:
-            other["host"], other["port"] = parsed.host, parsed.port
-        if parsed.database:
-            other["dbname"] = parsed.database
-    other["password"] = None
-    if secret:
-        try:
-            other["password"] = SecretRef.parse(secret).fetch()
-        except ValueError as error:
-            raise ConfigInvalid((f"--dba-secret: {error}",)) from None
-    return conninfo_of(spec, **other)
 
 
 def _said(spec: ConnectionSpec, error: psycopg.Error) -> DatabaseUnavailable:

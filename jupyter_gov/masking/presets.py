@@ -54,7 +54,6 @@ DIRECT = frozenset(i for i, said in LAW.items() if said.limited)
 """The sixteen of (e)(2), and text in which any of them may stand."""
 _INDIRECT = ALL - DIRECT
 _CODE = "164.514(c)(1) permits only a code that is not derived from the individual's information"
-_NO_CODE = "a code for a record is permitted by 164.514(c); one for"
 _PART = "leaves a part of the identifier, or something derived from it"
 
 
@@ -111,8 +110,8 @@ def _safe_harbor() -> Mapping[str, Rule]:
         "round": Rule(of=state, because=stays, barred=_PART, but=ranges),
         "seal": Rule(
             of=state, because=stays,
-            barred="of text with a detector keeps what the detector misses; without one, a"
-            " statement can still compare, count and measure it",
+            barred="keeps what a detector misses in the text; without a detector, a statement"
+            " can still compare, count and measure it",
         ),
         "fpe": Rule(
             of=state, because=stays,
@@ -120,7 +119,8 @@ def _safe_harbor() -> Mapping[str, Rule]:
         ),
         "surrogate": Rule(
             of=_CODED, because="a random code, held by the gateway, as 164.514(c) permits",
-            barred=f"{_NO_CODE} a place, a date, an age or a text is not",
+            barred="is a code, and 164.514(c) permits one for a record, not for a place, a date, an"
+            " age or a text",
         ),
         "paths": _PATHS,
     }  # fmt: skip
@@ -147,8 +147,8 @@ def _limited_data_set() -> Mapping[str, Rule]:
         "round": weaker,
         "seal": Rule(
             of=_INDIRECT, because=stay,
-            barred="of text with a detector keeps what the detector misses; without one, a"
-            " statement can still compare, count and measure it",
+            barred="keeps what a detector misses in the text; without a detector, a statement"
+            " can still compare, count and measure it",
         ),
         "fpe": Rule(
             of=_INDIRECT, because=stay,

@@ -1,0 +1,95 @@
+"""classify: what each column seems to hold, as a tags file."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+
+from jupyter_gov.bootstrap.check import Checked, check
+from jupyter_gov.bootstrap.sources import open_source
+from jupyter_gov.cli.admin import record
+from jupyter_gov.connections.described import Described, Source
+from jupyter_gov.connections.model import Tag
+from jupyter_gov.connections.proposals import Proposal, inherited, propose
+from jupyter_gov.connections.tagsfile import toml
+from jupyter_gov.errors import ConfigInvalid
+from jupyter_gov.gateway.config import GatewayConfig
+
+SAMPLE = 200
+"""Rows of each table, unless asked otherwise."""
+
+
+def run(files: list[Path], asked: argparse.Namespace) -> int:
+    """`classify`."""
+    settings = GatewayConfig(files).settings()
+    checked = check(settings)
+    name: str = asked.connection
+    if name not in checked.connections:
+        raise ConfigInvalid((f"{name}: there is no such connection",))
+    if asked.sample < 1:
+        raise ConfigInvalid(("--sample: write a whole number above 0",))
+    spec = checked.connections[name]
+    opened = open_source(spec, url=asked.dba_url, secret=asked.dba_secret)
+    with contextlib.closing(opened) as source:
+        columns = source.columns()
+        if asked.check:
+            return _check(name, columns, spec.tags)
+        if asked.no_content:
+            found = [(column, propose(column)) for column in columns]
+        else:
+            # Before a row is read: a program of the administrator's looks at people's data.
+            tables = sorted({column.table for column in columns})
+            record(
+                settings, checked, "catalog.sampled",
+                {"tables": tables, "columns": len(columns), "sampled_rows": asked.sample},
+                connection=name,
+            )  # fmt: skip
+            found = [*_looked_at(source, columns, asked.sample)]
+    how = "names, types and comments"
+    if not asked.no_content:
+        how = f"names, types, comments and up to {asked.sample} rows of each table"
+    treated = frozenset(_treated(checked))
+    print(toml(name, inherited(found), spec.tags, treated, how), end="")
+    return 0
+
+
+def _treated(checked: Checked) -> Iterator[str]:
+    for profile in checked.profiles.values():
+        yield from profile.by_tag
+
+
+def _looked_at(
+    source: Source, columns: list[Described], rows: int
+) -> Iterator[tuple[Described, Proposal]]:
+    from jupyter_gov.connections.contents import Contents  # a second, and models, to import
+
+    contents = Contents()
+    for table, group in groupby(columns, key=lambda column: column.table):
+        of_table = list(group)
+        values = source.sample(table, of_table, rows)
+        for column, sample in zip(of_table, values, strict=True):
+            yield column, propose(column, contents.look(sample))
+
+
+def _check(name: str, columns: list[Described], tags: Mapping[str, Mapping[str, Tag]]) -> int:
+    """`classify --check`: every column has a tag, or the exit code is 1."""
+    untagged = [c for c in columns if c.name not in tags.get(c.table, {})]
+    for column in untagged:
+        print(_printable(f"{name}: {column.table}.{column.name} has no tag"), file=sys.stderr)
+    if untagged:
+        print(
+            f"{len(untagged)} of {len(columns)} columns have no tag, and are treated as"
+            " c.GovMasking.untagged says",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"every one of the {len(columns)} columns of {name} has a tag")
+    return 0
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
