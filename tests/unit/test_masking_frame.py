@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from jupyter_gov.engines.arrow import BatchBuilder
 from jupyter_gov.masking.frame import FrameCounts, mask_batch
-from jupyter_gov.masking.model import Treatment
+from jupyter_gov.masking.model import SEALED, Treatment
 from jupyter_gov.masking.treatments import Seals
 
 TOKEN = Seals(bytes(64)).seal("Zebulon Quartermain")
@@ -141,9 +143,13 @@ class TestShapes:
     @pytest.mark.parametrize(
         ("treatment", "good", "bad"),
         [
-            (Treatment.PSEUDONYM, ["p_36y6rleipibygliu", None], ["MRN0000017", ""]),
+            (Treatment.PSEUDONYM, ["p_0123456789abcdef0123", None], ["MRN0000017", ""]),
             (Treatment.PARTIAL, ["***-**-6789", "", None], ["123-45-6789", "Ana Ferreira"]),
             (Treatment.YEAR, ["1975-01-01", None], ["1975-08-31", "1975"]),
+            (Treatment.MONTH, ["1975-08-01", None], ["1975-08-31", "1975-08"]),
+            (Treatment.DATE_SHIFT, ["1975-08-31", "1975-08-31 10:00:00", None], ["Ana", ""]),
+            (Treatment.BUCKET, ["40", "-2.5", "1e3", None], ["Ana", ""]),
+            (Treatment.ROUND, ["40", None], ["4 0"]),
             (Treatment.ZIP3, ["021", "000", None], ["02139", "02"]),
         ],
     )
@@ -160,25 +166,52 @@ class TestShapes:
         assert after == [0, 90, None, None, None]
         assert counts.mismatched == 2
 
-    @pytest.mark.parametrize("treatment", [Treatment.WITHHOLD, Treatment.SEAL])
+    @pytest.mark.parametrize(
+        ("treatment", "good", "bad"),
+        [
+            (Treatment.YEAR, date(1975, 1, 1), date(1975, 1, 2)),
+            (Treatment.YEAR, datetime(1975, 1, 1), datetime(1975, 1, 1, 0, 0, 1)),
+            (Treatment.YEAR, datetime(1975, 1, 1, tzinfo=UTC), datetime(1975, 5, 1, tzinfo=UTC)),
+            (Treatment.MONTH, date(1975, 8, 1), date(1975, 8, 31)),
+            (Treatment.DATE_SHIFT, date(1975, 8, 31), None),
+            (Treatment.BUCKET, 40, None),
+            (Treatment.ROUND, Decimal("2.5"), None),
+        ],
+        ids=str,
+    )
+    def test_of_what_keeps_its_type(self, treatment, good, bad):
+        """Dates and numbers, as PostgreSQL gives them."""
+        after, counts = masked(pa.array([good, bad, None]), treatment)
+        assert after == [good, None, None]
+        assert counts.mismatched == (bad is not None)
+
+    def test_of_lists(self):
+        """An array is treated item by item; one item without the shape withholds it."""
+        column = pa.array([["021", None], ["021", "02139"], [], None])
+        after, counts = masked(column, Treatment.ZIP3)
+        assert after == [["021", None], None, [], None]
+        assert counts.mismatched == 1
+
+    @pytest.mark.parametrize("treatment", [Treatment.WITHHOLD, *sorted(SEALED)])
     @pytest.mark.parametrize(
         "column",
-        [pa.array(["x", None]), pa.array([7]), pa.array([b"x"])],
-        ids=["text", "int", "blob"],
+        [pa.array(["x", None]), pa.array([7]), pa.array([b"x"]), pa.array([["x"]])],
+        ids=["text", "int", "blob", "list"],
     )
-    def test_of_what_must_be_null(self, treatment, column):
-        """Nothing of it is let through."""
+    def test_of_what_must_be_null_or_sealed(self, treatment, column):
+        """What is no seal in a sealed column is a hole in the wall."""
         after, counts = masked(column, treatment)
         assert after == [None] * len(column)
-        assert counts.mismatched == len(column) - column.null_count
+        assert (counts.mismatched, counts.sealed) == (len(column) - column.null_count, 0)
 
-    @pytest.mark.parametrize("treatment", [t for t in Treatment if t is not Treatment.CLEAR])
+    @pytest.mark.parametrize(
+        "treatment", [t for t in Treatment if t not in (Treatment.CLEAR, Treatment.PATHS)]
+    )
     @pytest.mark.parametrize(
         "column",
         [
-            pa.array([1.5]),
-            pa.array([b"p_36y6rleipibygliu"]),
-            pa.array([["021"]]),
+            pa.array([b"p_0123456789abcdef0123"]),
+            pa.array([[True]]),
             pa.array(["***-**-6789"]).dictionary_encode(),
             pa.array([True]),
         ],
