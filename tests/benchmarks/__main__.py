@@ -12,7 +12,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import first_frame, imports, million_rows, select_one, treatments
+from tests.benchmarks import (
+    first_frame,
+    flat,
+    imports,
+    million_rows,
+    postgres_one,
+    postgres_rows,
+    select_one,
+    treatments,
+)
 from tests.benchmarks.ground import Ground
 
 BENCHMARKS = {
@@ -21,6 +30,9 @@ BENCHMARKS = {
     "million_rows": million_rows.run,
     "first_frame": first_frame.run,
     "treatments": treatments.run,
+    "postgres_one": postgres_one.run,
+    "postgres_rows": postgres_rows.run,
+    "flat": flat.run,
 }
 
 

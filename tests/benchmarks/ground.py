@@ -150,6 +150,11 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return ordered[max(-(-percent * len(ordered) // 100) - 1, 0)]
 
 
+def median(values: Sequence[float]) -> float:
+    """The middle one."""
+    return statistics.median(values)
+
+
 def compared(what: str, unit: str, governed: Sequence[float], direct: Sequence[float]) -> None:
     """Print the medians of both sides and their ratio."""
     ours, theirs = statistics.median(governed), statistics.median(direct)
