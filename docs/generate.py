@@ -25,6 +25,7 @@ from generators import (  # noqa: E402
     magics,
     openapi,
     presets,
+    testing,
     treatments,
 )
 
@@ -38,6 +39,7 @@ PAGES = {
     "treatments.md": treatments.page,
     "presets.md": presets.page,
     "magics.md": magics.page,
+    "testing.md": testing.page,
 }
 
 

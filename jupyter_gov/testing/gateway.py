@@ -53,12 +53,12 @@ class PolicyGateway:
 
     def __init__(
         self,
-        config: Path | Iterable[Path],
+        config: str | Path | Iterable[str | Path],
         *,
         people: Mapping[str, Iterable[str]] | None = None,
         state_dir: Path | None = None,
     ) -> None:
-        files = [config] if isinstance(config, Path) else list(config)
+        files = [config] if isinstance(config, str | Path) else config
         self._files = [Path(file).absolute() for file in files]
         self._people = {name: list(groups) for name, groups in (people or {}).items()}
         self._folder: tempfile.TemporaryDirectory[str] | None = None

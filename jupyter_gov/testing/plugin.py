@@ -71,7 +71,9 @@ def gov_state() -> Path | None:
 
 @pytest.fixture(scope="session")
 def gov_gateway(
-    gov_config: Path | list[Path], gov_people: dict[str, list[str]], gov_state: Path | None
+    gov_config: str | Path | list[str | Path],
+    gov_people: dict[str, list[str]],
+    gov_state: Path | None,
 ) -> Iterator[PolicyGateway]:
     """A real gateway on loopback, in a process of its own, under that config."""
     from jupyter_gov.errors import ConfigInvalid

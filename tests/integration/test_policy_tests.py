@@ -12,6 +12,8 @@ from contextlib import closing
 import psutil
 import pytest
 
+from tests.conftest import demo_config
+from tests.support.gateway import ROOT
 from tests.support.waiting import until
 
 CONFIG = """
@@ -136,12 +138,13 @@ def project(tmp_path_factory):
     return folder
 
 
-def run(folder, *arguments):
+def run(folder, *arguments, **env):
     """`pytest`, as the admin runs it, with no warning let pass."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", *arguments],
         cwd=folder, capture_output=True, text=True, timeout=120, check=False,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        env={**own, **env},
     )  # fmt: skip
 
 
@@ -219,6 +222,18 @@ class TestAProject:
         before = gateways()
         assert run(project, "test_killed.py").returncode == -9
         until(lambda: not gateways() - before, "the end of the gateway")
+
+
+class TestTheHowTo:
+    def test_it_works_as_it_is_written(self, clinic_db, tmp_path):
+        """Its tests, copied beside the example's configuration, pass."""
+        demo_config(tmp_path)
+        page = (ROOT / "docs" / "howto" / "test-a-policy.md").read_text(encoding="utf-8")
+        (block,) = re.findall(r"^`test_policy\.py`:\n\n```python\n(.*?)^```", page, re.S | re.M)
+        (tmp_path / "test_policy.py").write_text(block)
+        done = run(tmp_path, CLINIC_DB=str(clinic_db))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"{block.count('def test_')} passed" in done.stdout
 
 
 class TestWithoutPytest:
