@@ -32,6 +32,7 @@ from jupyter_gov.sql.names import near_matches
 from jupyter_gov.sql.places import position_of
 from jupyter_gov.sql.postgres_lexemes import Kind, Lexeme, lexemes
 from jupyter_gov.sql.qualify import same_place
+from jupyter_gov.sql.relations import references
 
 _log = logging.getLogger(__name__)
 _FIX = Next("fix_sql")
@@ -183,6 +184,17 @@ class Words:
         )
 
     def _unknown_table(self, offset: int | None) -> GovError:
+        name = self._name_at(offset)
+        tree = self._statement.tree
+        places = [] if tree is None else [each.begin for each in references(tree, "postgres")]
+        if offset is not None and "." in name and offset not in places:
+            table = name.rpartition(".")[0]
+            return UnknownName(
+                f"there is no table {table} in FROM",
+                position=position_of(self._sql, offset),
+                near=near_matches(table.replace('"', ""), self._statement.relations),
+                next=_FIX,
+            )
         return self._unknown("table", offset, tuple(self._catalog.tables))
 
     def _unknown_column(self, offset: int | None) -> GovError:
@@ -284,7 +296,10 @@ class Words:
         ]
 
     def _tables(self) -> list[Table]:
-        owned = (self._catalog.resolve(name) for name in self._statement.relations)
+        resolve = self._catalog.resolve
+        owned = (
+            resolve(name) or resolve(name.rpartition(".")[2]) for name in self._statement.relations
+        )
         return [self._catalog.tables[name] for name in owned if name is not None]
 
 

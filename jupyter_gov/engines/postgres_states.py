@@ -28,7 +28,7 @@ TEXTS = {
     "22019": "an escape sign is wrong",
     "2201B": "a regular expression does not parse",
     "2201E": "a logarithm was taken of what has none",
-    "2201F": "a power was taken that does not exist",
+    "2201F": "a root or a power was taken that does not exist",
     "2201G": "width_bucket was given bounds that are none",
     "2201W": "LIMIT is negative",
     "2201X": "OFFSET is negative",

@@ -32,6 +32,7 @@ _NEVER = (
     exp.DDL, exp.DML, exp.Command, exp.Pragma, exp.Attach, exp.Detach, exp.Drop, exp.Alter,
     exp.Transaction, exp.Commit, exp.Rollback, exp.Set, exp.Use, exp.Describe, exp.Lock, exp.Into,
 )  # fmt: skip
+_BEGINNINGS = frozenset({"select", "with", "values", "table"})
 _OTHER_BINDS = {TokenType.PLACEHOLDER, TokenType.PARAMETER}
 _FIX = Next("fix_sql")
 
@@ -97,13 +98,31 @@ def _read_postgres(sql: str, functions: Set[str]) -> Statement:
     found = _one_statement(sql, found)
     kind, first = query_of(sql, found)
     own = found[first:]
-    stand_in = shadow(sql, own)
-    tree = _parsed(stand_in, _tokens_like(stand_in, own), "postgres", sql)
+    if not own[0].word(*_BEGINNINGS) and not own[0].mark("("):
+        word = own[0].value.upper()
+        raise _no_read(word if own[0].kind is Kind.WORD and len(word) < 16 else "no query")
+    postgres.check_words(sql, own)
+    tree = _tree_of(sql, own)
     postgres.restore(tree, own)
     relations = _allowed(tree, "postgres")
     postgres.check(sql, own, tree, relations, functions)
     binds = tuple(dict.fromkeys(each.value for each in own if each.kind is Kind.BIND))
     return _statement(sql, "postgres", tree, relations, binds, kind, own[0].start)
+
+
+def _tree_of(sql: str, own: Sequence[Lexeme]) -> exp.Expr:
+    """Once more without the functions' names, of whose arguments the parser may think otherwise."""
+    stand_in = shadow(sql, own)
+    try:
+        return _parsed(stand_in, _tokens_like(stand_in, own), "postgres", sql)
+    except BadSyntax as first:
+        if first.position is None:
+            raise
+        stand_in = shadow(sql, own, plain_calls=True)
+        try:
+            return _parsed(stand_in, _tokens_like(stand_in, own), "postgres", sql)
+        except BadSyntax:
+            raise first from None
 
 
 def _statement(
@@ -131,16 +150,20 @@ def _statement(
 def _allowed(tree: exp.Expr, dialect: str) -> list[Reference]:
     """The relations of a tree that is a query and nothing else.  Raises StatementRefused."""
     if not isinstance(tree, _READS):
-        raise StatementRefused(
-            "only reading is allowed here: SELECT, VALUES, WITH … SELECT",
-            hint=f"This is {_kind(tree)}, and no grant covers it.",
-            next=_FIX,
-        )
+        raise _no_read(_kind(tree))
     for node in tree.walk():
         if isinstance(node, _NEVER):
             raise StatementRefused(f"{_kind(node)} is not allowed inside a query", next=_FIX)
     _check_size(tree)
     return references(tree, dialect)
+
+
+def _no_read(kind: str) -> StatementRefused:
+    return StatementRefused(
+        "only reading is allowed here: SELECT, VALUES, WITH … SELECT",
+        hint=f"This is {kind}, and no grant covers it.",
+        next=_FIX,
+    )
 
 
 def _check_size(tree: exp.Expr) -> None:

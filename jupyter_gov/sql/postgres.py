@@ -16,7 +16,7 @@ from jupyter_gov.sql.names import near_matches
 from jupyter_gov.sql.places import position_of
 from jupyter_gov.sql.postgres_lexemes import NO_TABLE, RESERVED, Kind, Lexeme
 from jupyter_gov.sql.relations import Reference
-from jupyter_gov.sql.shadow import OPERATORS, is_label
+from jupyter_gov.sql.shadow import OPERATORS, begins_operand, is_label
 
 _FIX = Next("fix_sql")
 _TABLES = Next("narrow", magic="%gov tables", call="con.tables()")
@@ -49,6 +49,7 @@ _WORDS = {
     "into": ("SELECT INTO is not allowed", "The result comes to the notebook."),
     "xmltable": ("the XML functions are not allowed", ""),
 }
+_ENDS = frozenset({"from", "where", "and", "or", "order", "group", "limit", "then", "end", "as"})
 _LOCKS = (["update"], ["share"], ["no", "key"], ["key", "share"])
 _REG_TYPES_LIST = """
     regclass regcollation regdictionary regnamespace regoper regoperator regproc regprocedure
@@ -84,7 +85,6 @@ def check(
     functions: Set[str],
 ) -> None:
     """Raise StatementRefused or BadSyntax where something is not allowed or not understood."""
-    _check_words(sql, found)
     _check_relations(sql, relations)
     _check_names(sql, found, tree)
     _check_calls(sql, found, tree, functions)
@@ -100,11 +100,17 @@ def restore(tree: exp.Expr, found: Sequence[Lexeme]) -> None:
             node.set("quoted", lexeme.kind is Kind.QUOTED)
 
 
-def _check_words(sql: str, found: Sequence[Lexeme]) -> None:
+def check_words(sql: str, found: Sequence[Lexeme]) -> None:
+    """Raise StatementRefused for words, operators and types that have no place in a query."""
     for index, lexeme in enumerate(found):
         after = found[index + 1] if index + 1 < len(found) else None
         if lexeme.kind is Kind.OPERATOR and lexeme.value not in OPERATORS:
             raise _refused(sql, lexeme, "there is no such operator in PostgreSQL itself")
+        if _is_other_bind(index, found):
+            raise _refused(
+                sql, lexeme, "parameters are written :name",
+                hint="Other forms (?, ?1, @name, $name) are not taken.",
+            )  # fmt: skip
         if lexeme.named and lexeme.value in _REG_TYPES:
             raise _refused(
                 sql, lexeme, f"{lexeme.value} reads the catalogs", next=_TABLES,
@@ -120,11 +126,24 @@ def _check_words(sql: str, found: Sequence[Lexeme]) -> None:
         following = [each.value for each in found[index + 1 : index + 3]]
         if lexeme.value == "for" and any(following[: len(lock)] == lock for lock in _LOCKS):
             raise _refused(sql, lexeme, "FOR UPDATE and FOR SHARE lock rows: leave them out")
+        if index and lexeme.value == "into" and found[index - 1].word("insert"):
+            continue
         if lexeme.value in ("tablesample", "into") or (
             lexeme.value in _WORDS and after is not None and after.mark("(")
         ):
             text, hint = _WORDS[lexeme.value]
             raise _refused(sql, lexeme, text, hint=hint)
+
+
+def _is_other_bind(index: int, found: Sequence[Lexeme]) -> bool:
+    """``?`` without an operand after it, or ``%s`` without one before it."""
+    lexeme = found[index]
+    if lexeme.kind is not Kind.OPERATOR or lexeme.value not in ("?", "%"):
+        return False
+    if lexeme.value == "%":
+        return begins_operand(index, found)
+    after = found[index + 1] if index + 1 < len(found) else None
+    return after is None or after.value in (",", ")") or after.word(*_ENDS)
 
 
 def _check_relations(sql: str, relations: Sequence[Reference]) -> None:
@@ -153,14 +172,12 @@ def _check_names(sql: str, found: Sequence[Lexeme], tree: exp.Expr) -> None:
     """What the parser took for names must be names to PostgreSQL, and its nodes SQL of it."""
     index_at = {lexeme.start: index for index, lexeme in enumerate(found)}
     for node in tree.walk():
-        if isinstance(node, _FOREIGN) or (
-            isinstance(node, exp.Join) and str(node.args.get("kind") or "") not in _JOIN_KINDS
-        ):
+        if _is_foreign(node):
             raise BadSyntax("the statement is not one of PostgreSQL's", next=_FIX)
         if not isinstance(node, exp.Identifier) or "start" not in node.meta:
             continue
         index = index_at.get(node.meta["start"])
-        if index is None:
+        if index is None or not found[index].named:
             raise BadSyntax(
                 "the statement does not parse",
                 position=position_of(sql, node.meta["start"]), next=_FIX,
@@ -172,6 +189,16 @@ def _check_names(sql: str, found: Sequence[Lexeme], tree: exp.Expr) -> None:
                 f"{lexeme.value.upper()} is a word of the language: quote it to use it as a name",
                 position=position_of(sql, lexeme.start), next=_FIX,
             )  # fmt: skip
+
+
+def _is_foreign(node: exp.Expr) -> bool:
+    """Whether it is something of another database's language."""
+    if isinstance(node, exp.Join):
+        kind, method = (str(node.args.get(key) or "") for key in ("kind", "method"))
+        return kind not in _JOIN_KINDS or method not in ("", "NATURAL")
+    if isinstance(node, exp.Star):
+        return any(node.args.values())
+    return isinstance(node, _FOREIGN)
 
 
 def _check_calls(sql: str, found: Sequence[Lexeme], tree: exp.Expr, functions: Set[str]) -> None:

@@ -56,7 +56,7 @@ _BITS = re.compile(r"[bBxX]'[^']*'")
 _CONTINUED = re.compile(r"(?:[ \t\f]|--[^\n\r]*)*[\n\r](?:[ \t\n\r\f]|--[^\n\r]*[\n\r])*'")
 _DOLLAR = re.compile(rf"\$(?:{_NAME}[A-Za-z0-9_\u0080-\U0010ffff]*)?\$")
 _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_OPERATOR = re.compile(r"[~!@#^&|`?+\-*/%<>=]+")
+_OPERATOR = re.compile(r"[~!@#^&|`?+\-*/%<>=]{1,64}")
 _MARKS = ",()[].;:"
 _NAME_BYTES = 63
 """A longer name would be cut there, and be another one."""
@@ -249,8 +249,10 @@ class _Scanner:
         for comment in ("/*", "--"):
             if (cut := text.find(comment)) > 0:
                 text = text[:cut]
-        while len(text) > 1 and text[-1] in "+-" and not re.search(r"[~!@#^&|`?%]", text):
-            text = text[:-1]
+        if len(text) > _NAME_BYTES:
+            raise self._refused("an operator is too long", self._at)
+        if not re.search(r"[~!@#^&|`?%]", text):
+            text = text[0] + text[1:].rstrip("+-")
         self._add(Kind.OPERATOR, self._at + len(text), text)
 
     def _mark(self) -> None:

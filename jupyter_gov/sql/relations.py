@@ -26,6 +26,12 @@ class Reference:
     """As spelled in SQLite, folded in PostgreSQL."""
 
     @property
+    def begin(self) -> int:
+        """Where it begins in the text, with its schema; -1 if that is not known."""
+        first = self.node.args.get("db") or self.node.this
+        return int(first.meta.get("start", -1)) if isinstance(first, exp.Identifier) else -1
+
+    @property
     def spelled(self) -> str:
         """``schema.table``, each part quoted only where it would be misread."""
         return ".".join(_part(p) for p in (self.schema, self.name) if p)

@@ -31,20 +31,51 @@ _PARSED_LIST = """
 """
 _PARSED = frozenset(_PARSED_LIST.split())
 _PREFIX = frozenset(["@", "|/", "||/", "!!", "@-@", "?-", "?|", "#"])
+_GRAMMAR_LIST = """
+    between bit by char character coalesce cube dec decimal except exists extract filter first
+    float generate_series greatest grouping groups interval json json_array json_arrayagg
+    json_exists json_object json_objectagg json_query json_scalar json_serialize json_table
+    json_value least materialized nchar next normalize nullif numeric of over overlay position
+    range recursive rollup row rows set sets substring time timestamp timestamptz timetz trim
+    unnest values varbit varchar varying bpchar within zone escape
+"""
+_GRAMMAR = frozenset(_GRAMMAR_LIST.split())
+"""What a parenthesis follows that is no ordinary call."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9 _:.,+-]")
 _NOT_A_NAME = RESERVED | NO_TABLE
 
 
-def shadow(sql: str, found: Sequence[Lexeme]) -> str:
-    """The stand-in of a PostgreSQL statement."""
+def shadow(sql: str, found: Sequence[Lexeme], *, plain_calls: bool = False) -> str:
+    """
+    The stand-in of a PostgreSQL statement.
+
+    Args:
+        plain_calls: functions lose their names, for a parser that has its own ideas of what
+            arguments they take.
+    """
     parts: list[str] = []
     at = 0
     for index, lexeme in enumerate(found):
         parts.append(re.sub(r"[^\n]", " ", sql[at : lexeme.start]))
-        parts.append(_part(sql[lexeme.start : lexeme.end], index, found))
+        text = sql[lexeme.start : lexeme.end]
+        if plain_calls and _plain_call(index, found):
+            parts.append("_" * len(text))
+        else:
+            parts.append(_part(text, index, found))
         at = lexeme.end
     parts.append(re.sub(r"[^\n]", " ", sql[at:]))
     return "".join(parts)
+
+
+def _plain_call(index: int, found: Sequence[Lexeme]) -> bool:
+    lexeme = found[index]
+    called = index + 1 < len(found) and found[index + 1].mark("(")
+    return (
+        called
+        and lexeme.kind is Kind.WORD
+        and lexeme.value not in _NOT_A_NAME | _GRAMMAR
+        and len(lexeme.value) > 1
+    )
 
 
 def is_label(index: int, found: Sequence[Lexeme]) -> bool:
@@ -68,7 +99,7 @@ def _part(text: str, index: int, found: Sequence[Lexeme]) -> str:
         case Kind.NUMBER if not text.isdigit():
             return text if re.fullmatch(r"\d+\.\d+", text) else "1" * len(text)
         case Kind.OPERATOR if text not in _PARSED:
-            prefix = text in _PREFIX and _opens(index, found)
+            prefix = text in _PREFIX and begins_operand(index, found)
             return ("-" if prefix else "+").ljust(len(text))
         case Kind.WORD if lexeme.value in _NOT_A_NAME and is_label(index, found):
             return "_" + text[1:]
@@ -77,8 +108,8 @@ def _part(text: str, index: int, found: Sequence[Lexeme]) -> str:
     return text
 
 
-def _opens(index: int, found: Sequence[Lexeme]) -> bool:
-    """Whether an operand is still to come there, so that an operator stands before its own."""
+def begins_operand(index: int, found: Sequence[Lexeme]) -> bool:
+    """Whether no operand stands before, so that an operator there stands before its own."""
     if index == 0:
         return True
     before = found[index - 1]
