@@ -18,6 +18,7 @@ from jupyter_gov.errors import Next, UnknownName
 from jupyter_gov.sql.gate import Statement, tokens_of
 from jupyter_gov.sql.names import near_matches, place_of
 
+_MAKE_COLUMNS = (exp.Lateral, exp.Unnest, exp.UDTF, exp.RecursiveWithSearch)
 _VALUES = {TokenType.STRING, TokenType.NUMBER}
 
 
@@ -94,7 +95,7 @@ def check_columns(statement: Statement, catalog: Catalog, dialect: str) -> None:
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
             return  # a table function: its columns are not known here
-    if next(tree.find_all(exp.Lateral, exp.Unnest, exp.UDTF), None) is not None:
+    if tree.find(*_MAKE_COLUMNS) is not None:
         return
     made = {alias.alias.lower() for alias in tree.find_all(exp.Alias)}
     for named in tree.find_all(exp.TableAlias):
