@@ -125,18 +125,23 @@ def _partial(x: str, declared: Declared) -> str | None:
         guard = f"pg_catalog.abs({x}) < 'Infinity'"
     else:
         guard = f"{x} IS NOT NULL"
-    stars = f"'{_SIGNS}', '{'*' * len(_SIGNS)}'"
+    # `translate` looks a sign up from the front, so the dash that most identifiers have is there.
+    stars = f"'-{_SIGNS}', '-{'*' * len(_SIGNS)}'"
     plain = (
-        f"CASE WHEN pg_catalog.length(pg_catalog.translate({t}, '{_SIGNS}', ''))"
+        f"CASE WHEN pg_catalog.length(pg_catalog.translate({t}, '-{_SIGNS}', '-'))"
         f" <= pg_catalog.length({t}) - 8"
         f" THEN pg_catalog.textcat(pg_catalog.translate(pg_catalog.left({t}, -4), {stars}),"
         f" pg_catalog.right({t}, 4))"
         f" ELSE pg_catalog.translate({t}, {stars}) END"
     )
-    if declared.family is not Family.TEXT and declared.family is not Family.UUID:
-        return _case(guard, _case_else(_ends_in_four(t), plain, _starred(t)))
     ascii_ = f"pg_catalog.octet_length({t}) = pg_catalog.length({t})"
-    return _case(guard, _case_else(f"{ascii_} AND {_ends_in_four(t)}", plain, _slow_partial(t)))
+    made = _case_else(f"{ascii_} AND {_ends_in_four(t)}", plain, _slow_partial(t))
+    if declared.family is Family.TEXT:
+        # The commonest of all, in a third of the time.
+        ssn = f"pg_catalog.octet_length({t}) = 11 AND {t} ~ '^[0-9]{{3}}-[0-9]{{2}}-[0-9]{{4}}$'"
+        last = f"pg_catalog.right({t}, 4)"
+        made = _case_else(ssn, f"pg_catalog.textcat('***-**-', {last})", made)
+    return _case(guard, made)
 
 
 def _case_else(condition: str, then: str, otherwise: str) -> str:
