@@ -13,15 +13,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_gov.access.model import Action, Agents, Eligibility
-from jupyter_gov.bootstrap import presets, treatments, urls
+from jupyter_gov.bootstrap import detectors, presets, treatments, urls
 from jupyter_gov.bootstrap.reader import Reader, named, near
 from jupyter_gov.bootstrap.settings import MAPPINGS, PATHS, Settings, mapping_of
 from jupyter_gov.connections.model import ConnectionSpec, Tag, Tags
 from jupyter_gov.connections.secrets import SecretRef
 from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable
 from jupyter_gov.identity.evaluation import EvaluationIdentity
+from jupyter_gov.masking.detection.model import DetectorSpec
 from jupyter_gov.masking.model import ColumnPolicy, Profile, Treatment
 from jupyter_gov.masking.places import SmallAreas
+from jupyter_gov.masking.rows import row_filter
 from jupyter_gov.wire.times import show_duration
 
 
@@ -33,6 +35,7 @@ class Checked:
     eligibilities: Mapping[str, Eligibility]
     """``tables`` may still hold ``*``."""
     profiles: Mapping[str, Profile]
+    detectors: Mapping[str, DetectorSpec]
     purposes: Mapping[str, str]
     identifiers: Mapping[str, str]
     """tag → class of identifier, or ``none``, as the administrator says."""
@@ -49,6 +52,7 @@ def check(settings: Settings) -> Checked:
     by_tag = treatments.of_tags(read["treatments"], problems)
     presets.identifiers(read["identifiers"], by_tag, problems)
     untagged = treatments.untagged(settings.untagged, problems)
+    specs = detectors.read(read["detectors"], settings.base, problems)
     areas = treatments.small_areas(settings, problems)
     tags = _tags(read["tags"], read["connections"], by_tag, problems)
     connections = _connections(read["connections"], tags, problems)
@@ -62,11 +66,14 @@ def check(settings: Settings) -> Checked:
         _check_who(where, eligibility, identities, groups, problems)
         eligibilities[name] = eligibility
         profiles[name] = replace(
-            _profile(where, eligibility, by_tag, untagged, tags, problems), small_areas=areas.areas
+            _profile(where, eligibility, by_tag, untagged, tags, problems),
+            small_areas=areas.areas,
+            rows=_rows(where, value, problems),
         )
     for name, own in tags.items():
         of_it = [profile for profile in profiles.values() if profile.connection == name]
         problems += treatments.subjects(name, own, of_it)
+    problems += detectors.unknown(profiles, specs)
     if not problems:
         for name, eligibility in eligibilities.items():
             problems += presets.mistakes(eligibility, profiles[name], read["identifiers"])
@@ -78,6 +85,7 @@ def check(settings: Settings) -> Checked:
         connections=connections,
         eligibilities=eligibilities,
         profiles=profiles,
+        detectors=specs,
         purposes=purposes,
         identifiers=read["identifiers"],
         identities=identities,
@@ -195,7 +203,7 @@ def _eligibility(
     keys = (
         "who", "agents", "connection", "tables", "actions", "approval", "default_duration",
         "max_duration", "clear", "treatments", "max_rows", "max_queries", "preset",
-        "data_use_agreement",
+        "data_use_agreement", "rows",
     )  # fmt: skip
     reader = Reader(where, value, problems, keys)
     connection = reader.text("connection")
@@ -301,6 +309,20 @@ def _profile(
         untagged=treatments.placed(untagged, eligibility.connection),
         tags=tags.get(eligibility.connection, {}),
     )
+
+
+def _rows(where: str, value: Any, problems: list[str]) -> dict[str, str]:
+    given = value.get("rows", {}) if isinstance(value, Mapping) else {}
+    if not isinstance(given, Mapping):
+        problems.append(f'{where}["rows"]: write {{table = "condition"}}')
+        return {}
+    made = {}
+    for table, text in named(f'{where}["rows"]', given, problems):
+        try:
+            made[table] = row_filter(str(text)).text
+        except ValueError as error:
+            problems.append(f'{where}["rows"]["{table}"]: {error}')
+    return made
 
 
 def _purposes(value: Mapping[str, Any], problems: list[str]) -> dict[str, str]:

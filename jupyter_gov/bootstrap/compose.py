@@ -14,6 +14,7 @@ from jupyter_gov.access.model import Eligibility, Grant
 from jupyter_gov.audit.events import Actor, Event
 from jupyter_gov.audit.sealing import AuditKey
 from jupyter_gov.audit.stamped import StampedLog
+from jupyter_gov.bootstrap import detectors
 from jupyter_gov.bootstrap.check import Checked, check
 from jupyter_gov.bootstrap.engines import engine, shares
 from jupyter_gov.bootstrap.exchange import Exchange, difference, outdated, without_secrets
@@ -37,12 +38,15 @@ from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable, NotFound
 from jupyter_gov.identity.attachment import Attachment
 from jupyter_gov.identity.enrolment import Enrolment
 from jupyter_gov.identity.evaluation import EvaluationIdentities
+from jupyter_gov.masking.detection.detector import Detector
+from jupyter_gov.masking.rows import row_filter
 from jupyter_gov.masking.treatments import Seals
 from jupyter_gov.store.audit_log import SqliteAuditLog
 from jupyter_gov.store.clock import ForwardClock
 from jupyter_gov.store.database import open_state
 from jupyter_gov.store.reserve import Reserve
 from jupyter_gov.store.state import State
+from jupyter_gov.store.surrogates import Surrogates
 
 STATE_RESERVE_BYTES = 1024 * 1024
 
@@ -89,7 +93,16 @@ def open_store(state_dir: Path) -> State:
         return State(open_state(path), Reserve(path.with_suffix(".reserve"), STATE_RESERVE_BYTES))
 
 
-def _policy(checked: Checked, engines: Mapping[str, Engine]) -> Policy:
+def open_surrogates(state_dir: Path, keys: Keys) -> Surrogates:
+    """The codes that stand for values, in the same file."""
+    path = private_folder(state_dir) / "state.sqlite"
+    with opening(path):
+        return Surrogates(open_state(path), keys.surrogates())
+
+
+def _policy(
+    checked: Checked, engines: Mapping[str, Engine], scanning: Mapping[str, Detector]
+) -> Policy:
     """Look at the databases: resolve ``*``, and refuse names that do not exist."""
     problems: list[str] = []
     catalogs = {}
@@ -130,6 +143,14 @@ def _policy(checked: Checked, engines: Mapping[str, Engine]) -> Policy:
                     f'{PATHS["eligibilities"]}["{name}"]["tables"]: the database has no table'
                     f" {table!r}"
                 )
+        for table, condition in checked.profiles[name].rows.items():
+            where = f'{PATHS["eligibilities"]}["{name}"]["rows"]["{table}"]'
+            filtered = catalog.tables.get(table)
+            if filtered is None or filtered.kind == "view":
+                problems.append(f"{where}: the database has no such table; a view takes no filter")
+                continue
+            missing = set(row_filter(condition).columns) - {c.name for c in filtered.columns}
+            problems += [f"{where}: {table} has no column {column}" for column in sorted(missing)]
         eligibilities[name] = replace(eligibility, tables=tables)
     if problems:
         raise ConfigInvalid(tuple(problems))
@@ -141,6 +162,7 @@ def _policy(checked: Checked, engines: Mapping[str, Engine]) -> Policy:
         profiles=checked.profiles,
         purposes=checked.purposes,
         groups={s: frozenset(i.groups) for s, i in checked.identities.items()},
+        detectors=scanning,
     )
 
 
@@ -156,7 +178,7 @@ def policy_now(checked: Checked, state_dir: Path) -> Iterator[Policy]:
     keys = open_keys(state_dir) if (state_dir / "keys").exists() else None
     engines = {n: engine(n, checked, keys) for n in checked.connections}
     try:
-        yield _policy(checked, engines)
+        yield _policy(checked, engines, {n: Detector(s) for n, s in checked.detectors.items()})
     finally:
         for made in engines.values():
             made.close()
@@ -175,10 +197,16 @@ class Gateway:
         self._keys = open_keys(settings.state_dir)
         confine(private_folder(settings.state_dir / "spill"))
         engines = {n: engine(n, self._checked, self._keys) for n in self._checked.connections}
-        self._policy = _policy(self._checked, engines)
+        scanning = detectors.started(self._checked.detectors, {})
+        try:
+            self._policy = _policy(self._checked, engines, scanning)
+        except ConfigInvalid:
+            detectors.end(scanning, {})
+            raise
         self._swap = threading.Lock()
         self.clock = ForwardClock()
         self.store = open_store(settings.state_dir)
+        self.surrogates = open_surrogates(settings.state_dir, self._keys)
         self.log = open_log(settings.state_dir, isolation(self.files()))
         self.audit_key = AuditKey(self._keys.audit)
         self.running = Running()
@@ -203,7 +231,7 @@ class Gateway:
         intake = Intake(self.doorkeeper, self.grants, self.limits, record, lambda: self.policy)
         self.queries = QueryFlow(
             intake, self.grants, self.store, self.log, record, self.running, self.clock,
-            self._seals_of,
+            self._seals_of, self.surrogates,
         )  # fmt: skip
         self.explanations = ExplainFlow(intake, self.grants, self.log, record, self.clock)
 
@@ -269,6 +297,8 @@ class Gateway:
         )
         self.log.close()
         self.store.close()
+        self.surrogates.close()
+        detectors.end(self._policy.detectors, {})
         for each in self._policy.engines.values():
             each.close()
 
@@ -284,7 +314,12 @@ class Gateway:
             try:
                 checked = check(settings)
                 engines = self._engines(checked)
-                policy = _policy(checked, engines)
+                scanning = detectors.started(checked.detectors, self._policy.detectors)
+                try:
+                    policy = _policy(checked, engines, scanning)
+                except ConfigInvalid:
+                    detectors.end(scanning, self._policy.detectors)
+                    raise
             except ConfigInvalid as wrong:
                 self.refuse_config(wrong)
                 raise
@@ -313,6 +348,7 @@ class Gateway:
             self.identities.identities = dict(checked.identities)
             passwords = self.identities.generate()
         self._end_outdated(old, policy)
+        detectors.end(old.detectors, policy.detectors)
         for name, before in old.engines.items():
             if not shares(before, engines.get(name)):
                 before.close()

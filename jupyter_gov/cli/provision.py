@@ -90,7 +90,10 @@ def _apply(
     session.execute(script.encode())
     if spec.secret is not None:
         _set_password(session, _gateway(spec), spec.secret.fetch())
-    provision.load_keys(session, _pads(settings, checked, spec), _areas(checked, spec))
+    provision.load_keys(
+        session, _pads(settings, checked, spec), _areas(checked, spec),
+        provision.literals_of(source),
+    )  # fmt: skip
     for note in source.notes:
         print(f"note: {note}")
     views = sum(len(plan.projections) for plan in source.plans)
@@ -122,7 +125,11 @@ def _keys(
     settings: Settings, checked: Checked, spec: ConnectionSpec, session: psycopg.Connection[Any]
 ) -> int:
     record(settings, checked, "database.provisioned", {"action": "keys"}, connection=spec.name)
-    provision.load_keys(session, _pads(settings, checked, spec), _areas(checked, spec))
+    source = provision.look(session, spec, profiles_of(checked, spec.name), _gateway(spec))
+    provision.load_keys(
+        session, _pads(settings, checked, spec), _areas(checked, spec),
+        provision.literals_of(source),
+    )  # fmt: skip
     print(f"loaded this gateway's keys into {spec.name}")
     return 0
 

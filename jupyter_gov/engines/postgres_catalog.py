@@ -10,11 +10,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
 from jupyter_gov.connections.model import Catalog, Column, Table, Tags
+
+T = TypeVar("T")
 
 _KINDS = {"r": "table", "p": "table", "v": "view", "m": "view"}
 """Foreign tables are read with the rights of a user mapping of their own: they are not exposed."""
@@ -106,18 +108,26 @@ def relations(session: psycopg.Connection[Any], schemas: Sequence[str]) -> list[
     ]
 
 
-def tags_of(relation: Relation, every: Mapping[int, Relation], tags: Tags, schemas: Sequence[str]
-            ) -> Mapping[str, Any]:  # fmt: skip
-    """Its own tags; a partition without any has its parent's."""
+def inherited(
+    relation: Relation, every: Mapping[int, Relation], of: Mapping[str, T], schemas: Sequence[str]
+) -> T | None:
+    """What *of* says of a relation; a partition of which it says nothing has its parent's."""
     seen: set[int] = set()
     at: Relation | None = relation
     while at is not None and at.oid not in seen:
         seen.add(at.oid)
-        found = tags.get(known_as(at.schema, at.name, schemas))
+        found = of.get(known_as(at.schema, at.name, schemas))
         if found is not None:
             return found
         at = every.get(at.parent) if at.parent is not None else None
-    return {}
+    return None
+
+
+def tags_of(
+    relation: Relation, every: Mapping[int, Relation], tags: Tags, schemas: Sequence[str]
+) -> Mapping[str, Any]:
+    """Its own tags; a partition without any has its parent's."""
+    return inherited(relation, every, tags, schemas) or {}
 
 
 def is_projected(relation: Relation, tags: Mapping[str, Any]) -> bool:

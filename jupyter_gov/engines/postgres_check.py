@@ -132,6 +132,8 @@ class Findings:
     views: dict[str, dict[int, str]] = field(default_factory=dict)
     """Profile id → OID of a view → its table."""
     relations: list[Relation] = field(default_factory=list)
+    literals: dict[str, str] = field(default_factory=dict)
+    """Constants of conditions on rows, as the projections name them."""
     functions: frozenset[str] = frozenset()
     """The source's functions that are offered."""
 
@@ -175,7 +177,7 @@ def inspect(
             if not (who == login and _is_gateways(right, what))
         ]
         marks = {mark for (mark,) in session.execute(f"SELECT * FROM {ADMIN}.keys()")}
-        if not key_marks(keys) <= marks:
+        if not key_marks(keys, found.literals) <= marks:
             found.problems.append("the keys of this gateway are not loaded (provision --keys)")
     return found
 
@@ -239,6 +241,8 @@ def _projections(
         found.views[profile_id] = {row[7]: row[2] for row in here.values() if row[7] is not None}
         for table, columns in shown.items():
             exposed_in.setdefault(table, set(columns)).intersection_update(columns)
+        for projection in plan.projections:
+            found.literals |= projection.literals
         found.functions |= {name for _, name, _ in plan.functions}
     found.exposed = exposed_in
     for relation in found.relations:

@@ -144,6 +144,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $g
   -- Names and fingerprints: whether the gateway's keys are the ones the projections use.
   SELECT p.name || ' ' || left(encode(sha256(p.inner_pad || p.outer_pad), 'hex'), 16)
     FROM {PRIVATE}.pad AS p
+  UNION ALL
+  SELECT 'literal ' || l.name || ' ' || left(encode(sha256(convert_to(l.value, 'UTF8')), 'hex'), 16)
+    FROM {PRIVATE}.literal AS l
 $gov$;
 """
 
@@ -166,7 +169,8 @@ ALTER TABLE {PRIVATE}.undo OWNER TO {owner};
 REVOKE ALL ON ALL TABLES IN SCHEMA {PRIVATE} FROM PUBLIC;
 GRANT SELECT, INSERT, DELETE ON {PRIVATE}.seal TO {minter};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {PRIVATE}.lease TO {minter};
-GRANT SELECT ON {PRIVATE}.offered, {PRIVATE}.provisioned, {PRIVATE}.pad TO {minter};
+GRANT SELECT ON {PRIVATE}.offered, {PRIVATE}.provisioned, {PRIVATE}.pad, {PRIVATE}.literal
+  TO {minter};
 ALTER SCHEMA {ADMIN} OWNER TO {minter};
 REVOKE ALL ON SCHEMA {ADMIN} FROM PUBLIC;
 ALTER FUNCTION {ADMIN}.pads(bytea) OWNER TO {minter};

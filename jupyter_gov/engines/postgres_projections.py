@@ -18,10 +18,17 @@ import psycopg
 from sqlglot.tokenizer_core import TokenType
 
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines.postgres_catalog import Relation, is_projected, known_as, tags_of
-from jupyter_gov.engines.postgres_names import PRIVATE, Names, quoted
+from jupyter_gov.engines.postgres_catalog import (
+    Relation,
+    inherited,
+    is_projected,
+    known_as,
+    tags_of,
+)
+from jupyter_gov.engines.postgres_names import PRIVATE, Names, literal, quoted
 from jupyter_gov.engines.postgres_treatments import treated
 from jupyter_gov.masking.model import Profile, Treatment
+from jupyter_gov.masking.rows import Constant, row_filter
 from jupyter_gov.sql.gate import tokens_of
 
 SUBJECT = "subject"
@@ -82,6 +89,9 @@ class Projection:
     treatments: Mapping[str, Treatment]
     """Column → treatment; of a view that was made anew: empty."""
     barrier: bool = False
+    """Whether nothing the reader writes may run before its condition on rows."""
+    literals: Mapping[str, str] = field(default_factory=dict)
+    """Name → constant of that condition."""
 
     @property
     def fingerprint(self) -> str:
@@ -195,14 +205,34 @@ class Planner:
             columns.append(f"{own.sql} AS {quoted(attribute.name)}")
             treatments[attribute.name] = policy.treatment
         source = f"{quoted(relation.schema)}.{quoted(relation.name)}"
+        where, literals = self._rows(profile, relation)
         return Projection(
             table=self._known(relation),
             schema=self._names.schema(profile, relation.schema),
             name=relation.name,
             source=source,
-            sql="SELECT " + ",\n       ".join(columns) + f"\n  FROM {source} AS b",
+            sql="SELECT " + ",\n       ".join(columns) + f"\n  FROM {source} AS b{where}",
             treatments=treatments,
+            barrier=bool(where),
+            literals=literals,
         )
+
+    def _rows(self, profile: Profile, relation: Relation) -> tuple[str, dict[str, str]]:
+        """The condition on its rows, and the constants in it, which are kept apart."""
+        condition = inherited(relation, self._every, profile.rows, self._spec.schemas)
+        if condition is None:
+            return "", {}
+        types = {a.name: a.type for a in relation.attributes}
+        literals: dict[str, str] = {}
+
+        def constant(number: int, column: str, value: Constant) -> str:
+            name = f"{self._names.profile(profile)} {self._known(relation)} {number}"
+            literals[name] = str(value).lower() if isinstance(value, bool) else str(value)
+            row = f"SELECT value FROM {PRIVATE}.literal WHERE name = {literal(name)}"
+            return f"({row})::{types.get(column, 'text')}"
+
+        sql = row_filter(condition).sql(lambda name: f"b.{quoted(name)}", constant)
+        return f"\n WHERE {sql}", literals
 
     def _view(self, profile: Profile, relation: Relation) -> Projection:
         return Projection(

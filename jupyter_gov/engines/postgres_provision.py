@@ -328,19 +328,34 @@ def pads(key: bytes) -> tuple[bytes, bytes]:
     return bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)
 
 
+def literals_of(source: Source) -> dict[str, str]:
+    """Every constant of a condition on rows, by its name."""
+    return {
+        name: value
+        for plan in source.plans
+        for projection in plan.projections
+        for name, value in projection.literals.items()
+    }
+
+
 def load_keys(
-    session: psycopg.Connection[Any], keys: Mapping[str, bytes], small_areas: Iterable[str]
+    session: psycopg.Connection[Any],
+    keys: Mapping[str, bytes],
+    small_areas: Iterable[str],
+    literals: Mapping[str, str],
 ) -> None:
     """
-    Put the gateway's keys where only the projections read them.  Raises psycopg.Error.
+    Put what no statement may show where only the projections read it.  Raises psycopg.Error.
 
     Args:
         keys: name of the pad → key, 64 bytes at most.
+        literals: see `literals_of`.
     """
     with session.transaction(), session.cursor() as cursor:
         for table, rows in (
             ("pad", [(name, *pads(key)) for name, key in sorted(keys.items())]),
             ("small_area", [(area,) for area in sorted(small_areas)]),
+            ("literal", sorted(literals.items())),
         ):
             cursor.execute(f"DELETE FROM {PRIVATE}.{table}")
             with cursor.copy(f"COPY {PRIVATE}.{table} FROM STDIN") as copy:
@@ -348,10 +363,12 @@ def load_keys(
                     copy.write_row(row)
 
 
-def key_marks(keys: Mapping[str, bytes]) -> set[str]:
+def key_marks(keys: Mapping[str, bytes], literals: Mapping[str, str]) -> set[str]:
     """What ``gov_admin.keys()`` says if these are loaded."""
     marks = set()
     for name, key in keys.items():
         inner, outer = pads(key)
         marks.add(f"{name} {hashlib.sha256(inner + outer).hexdigest()[:16]}")
+    for name, value in literals.items():
+        marks.add(f"literal {name} {hashlib.sha256(value.encode()).hexdigest()[:16]}")
     return marks

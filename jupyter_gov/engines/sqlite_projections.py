@@ -15,6 +15,7 @@ from jupyter_gov.connections.model import Catalog, Table
 from jupyter_gov.engines.sqlite_catalog import quoted
 from jupyter_gov.engines.sqlite_spelling import over_projections
 from jupyter_gov.masking.model import SEALED, SUBJECT, ColumnPolicy, Profile, Treatment
+from jupyter_gov.masking.rows import Constant, row_filter
 from jupyter_gov.masking.treatments import Seals, Treat, Treats
 
 _BY_DAY = frozenset({Treatment.YEAR, Treatment.MONTH, Treatment.AGE})
@@ -116,9 +117,16 @@ class Projections:
         self._connection.execute(
             f"CREATE TEMP VIEW {quoted(inner)} AS"
             f" SELECT {', '.join(columns)} FROM {self.source}.{quoted(table.name)}"
+            + self._where(table)
         )
         self.base_of[inner] = table.name
         self._show(table)
+
+    def _where(self, table: Table) -> str:
+        condition = self._profile.rows.get(table.name)
+        if condition is None:
+            return ""
+        return " WHERE " + row_filter(condition).sql(quoted, lambda _, of, value: _literal(value))
 
     def _show(self, table: Table) -> None:
         if table.name in self._tables:
@@ -200,3 +208,9 @@ class Projections:
         finally:
             self._connection.set_authorizer(None)
         return found
+
+
+def _literal(value: Constant) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(int(value) if isinstance(value, bool) else value)

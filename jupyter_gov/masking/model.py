@@ -6,7 +6,7 @@ import enum
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from jupyter_gov.connections.model import Paths, Tag, Tags, leaf_tags
@@ -148,6 +148,8 @@ class Profile:
     tags: Tags
     small_areas: frozenset[str] = SMALL_ZIP3
     """Three-digit ZIP areas that become 000."""
+    rows: Mapping[str, str] = field(default_factory=dict)
+    """table → the condition on the rows it shows; see `rows.row_filter`."""
 
     @property
     def profile_id(self) -> str:
@@ -161,6 +163,7 @@ class Profile:
                     for table, columns in self.tags.items()
                 },
                 sorted(self.small_areas),
+                dict(self.rows),
             ],
             sort_keys=True,
         )
@@ -206,6 +209,11 @@ class Profile:
                 after = newer.policy(newer.tags.get(table, {}).get(name))
                 if before != after and after.treatment is not Treatment.CLEAR:
                     changed.append(f"{table}.{name}")
+        changed += [
+            f"{table} (its rows)"
+            for table in sorted(tables)
+            if newer.rows.get(table) not in (None, self.rows.get(table))
+        ]
         if self.untagged != newer.untagged and newer.untagged.treatment is not Treatment.CLEAR:
             changed.append("(untagged columns)")
         if newer.small_areas - self.small_areas:

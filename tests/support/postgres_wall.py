@@ -21,6 +21,7 @@ from jupyter_gov.engines.postgres import PostgresEngine
 from jupyter_gov.engines.postgres_grants import DatabaseGrants
 from jupyter_gov.errors import GovError
 from jupyter_gov.masking.model import Profile
+from jupyter_gov.masking.places import SMALL_ZIP3
 from jupyter_gov.masking.seals import Seals
 from jupyter_gov.sql import gate
 from tests.support.postgres import CASES, Server
@@ -103,7 +104,7 @@ def walls(
     with server.connect(database) as dba:
         source = provision.look(dba, spec, profiles.values(), LOGIN)
         dba.execute(provision.script(source).encode())
-        provision.load_keys(dba, keys, ["036", "059"])
+        provision.load_keys(dba, keys, SMALL_ZIP3, provision.literals_of(source))
         dba.execute(f"ALTER ROLE {LOGIN} PASSWORD 'gateway'")
     spec = dataclasses.replace(spec, secret=_Told("gateway"))
     held = DatabaseGrants(spec, GATEWAY)
