@@ -72,6 +72,7 @@ def treated(
                 f" WHEN {column} IS NOT NULL"
                 f" THEN ARRAY(SELECT {element} FROM pg_catalog.unnest({column}) AS u(e)) END"
             )
+            made = f"CAST({made} AS {after})"
     else:
         made = _single(column, kind, policy, place)
     if made is None:
@@ -84,10 +85,12 @@ def _single(x: str, kind: Declared, policy: ColumnPolicy, place: Place) -> str |
     if policy.treatment is Treatment.PATHS:
         return _node(x, policy, place) if kind.family is Family.JSONB else None
     made = mask(x, kind, policy, place)
-    after = Declared.of(policy.treated_type(kind.text)).base
-    if made is None or after not in _COLLATED:
-        return made
-    return f'({made}) COLLATE pg_catalog."default"'
+    if made is None:
+        return None
+    after = Declared.of(policy.treated_type(kind.text))
+    if after.modifier:
+        made = f"CAST({made} AS {after.text})"  # a CASE without ELSE forgets lengths
+    return f'({made}) COLLATE pg_catalog."default"' if after.base in _COLLATED else made
 
 
 # ---------------------------------------------------------------- jsonb
