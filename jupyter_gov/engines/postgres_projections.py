@@ -26,13 +26,10 @@ from jupyter_gov.engines.postgres_catalog import (
     tags_of,
 )
 from jupyter_gov.engines.postgres_names import PRIVATE, Names, literal, quoted
-from jupyter_gov.engines.postgres_treatments import treated
-from jupyter_gov.masking.model import Profile, Treatment
+from jupyter_gov.engines.postgres_treatments import canonical, treated
+from jupyter_gov.masking.model import SUBJECT, Profile, Treatment
 from jupyter_gov.masking.rows import Constant, row_filter
 from jupyter_gov.sql.gate import tokens_of
-
-SUBJECT = "subject"
-"""The tag of the column that says whom a row is about."""
 
 _DEFINITION = "SELECT pg_catalog.pg_get_viewdef(%s::pg_catalog.oid)"
 # Relations, and functions outside pg_catalog, that a view's rule depends on.
@@ -189,7 +186,14 @@ class Planner:
         return f"it reads {', '.join(sorted(set(missing)))}, which is not exposed"
 
     def _table(self, profile: Profile, relation: Relation, tags: Mapping[str, Any]) -> Projection:
-        subject = next((n for n, tag in tags.items() if tag == SUBJECT), None)
+        subject = next(
+            (
+                canonical(f"b.{quoted(a.name)}", a.type)
+                for a in relation.attributes
+                if tags.get(a.name) == SUBJECT
+            ),
+            None,
+        )
         crypto = None if self._crypto is None else quoted(self._crypto)
         columns, treatments = [], {}
         for attribute in relation.attributes:
@@ -200,7 +204,7 @@ class Planner:
                 policy,
                 private=quoted(PRIVATE),
                 crypto=crypto,
-                subject=None if subject is None else f"b.{quoted(subject)}",
+                subject=subject,
             )
             columns.append(f"{own.sql} AS {quoted(attribute.name)}")
             treatments[attribute.name] = policy.treatment
