@@ -36,12 +36,11 @@ def reads_of(statement: Statement, catalog: Catalog, dialect: str) -> Reads:
     """Every column of the statement's tables that it may read."""
     tree, tables = statement.tree, _tables(statement, catalog)
     if tree is None:
-        every = [(table.name, c.name) for table in tables.values() for c in table.columns]
-        return Reads(columns=tuple(sorted(every)), exact=False)
+        found = [(table.name, c.name) for table in tables.values() for c in table.columns]
+        return Reads(columns=tuple(sorted(found)), exact=False)
     words = {t.text.lower() for t in tokens_of(statement.text, dialect)
              if t.token_type not in _VALUES}  # fmt: skip
-    whole = set(_whole(tree))
-    found = []
+    whole, found = set(_whole(tree)), []
     for table in tables.values():
         names = _called(tree, table) | {table.name.lower()}
         every = bool(whole & names) or "*" in whole
