@@ -74,6 +74,7 @@ def propose(column: Described, look: Look | None = None) -> Proposal:
     clues = list(clues_of(column))
     if look is not None:
         clues += _of_contents(look, named=any(clue.weight >= 0.7 for clue in clues))
+        clues += _of_few(look) if any(clue.tag == "category" for clue in clues) else ()
     at_work = of_staff(column)
     if at_work:
         clues = [replace(clue, tag="provider") if clue.tag in OF_STAFF else clue for clue in clues]
@@ -147,7 +148,12 @@ def _of_text(look: Look, varied: float) -> Iterator[Clue]:
         yield Clue("free_text", 0.75, f"{said} inside the text of some")
     if look.words >= 4 and varied >= 0.3 and look.share("street") < 0.5:
         yield Clue("free_text", 0.7, f"text of {look.words:.0f} words on average, seldom the same")
-    elif look.values >= 30 and varied <= 0.2 and look.words < 6 and not inside:
+
+
+def _of_few(look: Look) -> Iterator[Clue]:
+    """A fixed list.  Alone it says nothing: towns and ZIP codes recur too."""
+    few = look.values >= 30 and look.distinct <= 0.2 * look.values
+    if few and look.words < 6 and not look.inside:
         yield Clue("category", 0.5, f"{look.distinct} different values in {look.values}")
 
 

@@ -12,6 +12,7 @@ import sqlite3
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,11 @@ import pytest
 
 from jupyter_gov.bootstrap.compose import audit_path
 from jupyter_gov.cli.main import main
-from jupyter_gov.connections.proposals import HARMLESS
+from jupyter_gov.connections.contents import Contents
+from jupyter_gov.connections.described import Described, Source
+from jupyter_gov.connections.proposals import HARMLESS, propose
+from jupyter_gov.engines.postgres_sample import PostgresSource
+from jupyter_gov.engines.sqlite_sample import SqliteSource
 from jupyter_gov.store.audit_log import read_leaves
 from tests.conftest import demo_config
 from tests.integration.test_synthea import DATA, POLICY
@@ -273,6 +278,44 @@ class TestTheHospital:
         assert (code, out) == (2, "")
         assert "cannot be read (42501)" in err
         assert "give one that may by --dba-url" in err
+
+
+class TestContentAlone:
+    """Every name hidden: a legacy database with columns called f1, f2, f3."""
+
+    def test_no_column_with_phi_is_called_harmless(self, postgres, database, clinic_db):
+        """Most are found; the rest get no proposal, and so stay withheld."""
+        policy = json.loads((CASES / "policy.json").read_text())
+        phi = {
+            (table.removeprefix("public."), name)
+            for part in ("masked", "content_detection_only")
+            for table, columns in policy[part].items()
+            for name in columns
+        }
+        tags = proposed((ROOT / "examples" / "clinic-tags.toml").read_text(), "clinic")
+        harmless = {*HARMLESS, "subject", "key", "date", "state"}
+        phi |= {(t, c) for t, columns in tags.items() for c, g in columns.items()
+                if g not in harmless}  # fmt: skip
+        sources: tuple[Source, ...] = (
+            PostgresSource("h", postgres.conninfo(database), ("public", "billing")),
+            SqliteSource("c", clinic_db),
+        )
+        found = {}
+        contents = Contents()
+        for source in sources:
+            with closing(source):
+                for table, group in groupby(source.columns(), key=lambda c: c.table):
+                    listed = list(group)
+                    for column, values in zip(
+                        listed, source.sample(table, listed, 200), strict=True
+                    ):
+                        hidden = Described(table="f", name="f1", type="text")
+                        tag = propose(hidden, contents.look(values)).tag
+                        found[table, column.name] = tag
+        assert phi <= found.keys()
+        shown = {*HARMLESS, "state", "key", "subject"}
+        assert {at: found[at] for at in phi if found[at] in shown} == {}
+        assert sum(bool(found[at]) for at in phi) >= 0.8 * len(phi)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"there is no Synthea data in {DATA}")
