@@ -95,7 +95,7 @@ def read(sql: str, dialect: str, functions: Set[str] = frozenset()) -> Statement
 def _read_postgres(sql: str, functions: Set[str]) -> Statement:
     """From the server's own tokens: what the parser is given cannot be read in two ways."""
     found = lexemes(sql)
-    found = _one_statement(sql, found)
+    found = one_statement(sql, found)
     kind, first = query_of(sql, found)
     own = found[first:]
     if not own[0].word(*_BEGINNINGS) and not own[0].mark("("):
@@ -229,7 +229,8 @@ def _parsed(stand_in: str, tokens: list[Token], dialect: str, sql: str) -> exp.E
     return trees[0]
 
 
-def _one_statement(sql: str, found: list[Lexeme]) -> list[Lexeme]:
+def one_statement(sql: str, found: list[Lexeme]) -> list[Lexeme]:
+    """Without semicolons at the end.  Raises BadSyntax, StatementRefused."""
     while found and found[-1].mark(";"):
         found.pop()
     if not found:

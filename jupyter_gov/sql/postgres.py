@@ -87,7 +87,7 @@ def check(
     """Raise StatementRefused or BadSyntax where something is not allowed or not understood."""
     _check_relations(sql, relations)
     _check_names(sql, found, tree)
-    _check_calls(sql, found, tree, functions)
+    check_calls(sql, found, tree, functions)
 
 
 def restore(tree: exp.Expr, found: Sequence[Lexeme]) -> None:
@@ -201,7 +201,8 @@ def _is_foreign(node: exp.Expr) -> bool:
     return isinstance(node, _FOREIGN)
 
 
-def _check_calls(sql: str, found: Sequence[Lexeme], tree: exp.Expr, functions: Set[str]) -> None:
+def check_calls(sql: str, found: Sequence[Lexeme], tree: exp.Expr, functions: Set[str]) -> None:
+    """Raise StatementRefused for a call of what is not on the list."""
     aliases = _alias_lists(tree)
     for index, lexeme, called in _dotted(found):
         if not called:
