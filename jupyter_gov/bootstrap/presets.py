@@ -7,9 +7,11 @@ from typing import Any
 
 from jupyter_gov.access.model import Eligibility
 from jupyter_gov.bootstrap.settings import PATHS
+from jupyter_gov.connections.model import leaf_tags
 from jupyter_gov.masking.identifiers import NONE, Identifier
 from jupyter_gov.masking.model import Profile, Treatment
 from jupyter_gov.masking.presets import Judged, Preset, columns_by_tag, judge
+from jupyter_gov.masking.rows import row_filter
 
 PRESETS = tuple(map(str, Preset))
 UNTOLD = (
@@ -64,6 +66,27 @@ def mistakes(eligibility: Eligibility, profile: Profile, own: Mapping[str, str])
     for found in judged(preset, eligibility, profile, own):
         if not found.ok:
             yield _barred(where, eligibility, preset, found)
+    yield from _filters(where, preset, profile, own)
+
+
+def _filters(where: str, preset: Preset, profile: Profile, own: Mapping[str, str]) -> Iterator[str]:
+    """A filter tells of every row what it compares, as far as the holder knows the condition."""
+    for table, condition in profile.rows.items():
+        tags = {name.lower(): tag for name, tag in profile.tags.get(table, {}).items()}
+        for column in row_filter(condition).columns:
+            at = f'{where}["rows"]["{table}"]'
+            held = f"and {where} is held to {preset}: filter by what may be shown as it is"
+            if column.lower() not in tags:
+                yield f"{at}: compares {column}, which has no tag, {held}"
+                continue
+            columns = dict.fromkeys(leaf_tags(tags[column.lower()]), (f"{table}.{column}",))
+            shown = dict.fromkeys(columns, Treatment.CLEAR)
+            for found in judge(preset, columns, shown, own):
+                if not found.ok and isinstance(found.identifier, Identifier):
+                    yield (
+                        f"{at}: compares {column}, of the class {found.identifier}"
+                        f" ({found.rule}), {held}"
+                    )
 
 
 def _barred(where: str, eligibility: Eligibility, preset: Preset, found: Judged) -> str:

@@ -258,6 +258,26 @@ class TestAConfiguration:
         (said,) = mistakes(preset="safe_habor")
         assert said.startswith(f"{WHERE}[\"preset\"]: 'safe_habor' is not a preset; did you mean")
 
+    @pytest.mark.parametrize(
+        ("condition", "said"),
+        [
+            ("mrn = 'MRN-1'", "compares mrn, of the class mrn (45 CFR 164.514(b)(2)(i)(H))"),
+            ("ward <> 'ICU' OR SSN LIKE '9%'", "compares SSN, of the class ssn"),
+            ("bed = 7", "compares bed, which has no tag"),
+        ],
+    )
+    def test_a_row_filter_tells_what_it_compares(self, condition, said):
+        """Of every row that is shown; so it may compare what may be shown only."""
+        top = {
+            "tags": {"clinic": {"patients": {"ssn": "ssn", "mrn": "mrn", "ward": "ward"}}},
+            "treatments": {"ssn": "withhold", "mrn": "withhold", "ward": "clear"},
+            "identifiers": {"ward": "none"},
+        }
+        (problem,) = mistakes(top, treatments={}, rows={"patients": condition})
+        assert problem.startswith(f'{WHERE}["rows"]["patients"]: {said}')
+        fine = {"research": {**RESEARCH, "treatments": {}, "rows": {"patients": "ward = 'ICU'"}}}
+        assert check(settings_of(eligibilities=fine, **top))
+
     def test_without_a_preset_nothing_is_held(self):
         """What the presets bar is no mistake elsewhere."""
         assert check(settings_of(eligibilities=GOOD["eligibilities"]))
