@@ -46,8 +46,10 @@ class Explanation(m.Explanation):
         columns = list(_columns(self))
         if columns:
             wide = max(len(row[0]) for row in columns)
-            lines += [plain(f"  {name:<{wide}}  {treatment} ({enforcement})")
-                      for name, treatment, enforcement in columns]  # fmt: skip
+            lines += [
+                plain(f"  {name:<{wide}}  {treatment}{f' ({enforced})' if enforced else ''}")
+                for name, treatment, enforced in columns
+            ]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -24,6 +24,7 @@ from jupyter_gov.audit.sealing import AuditKey
 from jupyter_gov.broker.caller import Caller, Doorkeeper, SignedRequest
 from jupyter_gov.broker.desk import GrantDesk
 from jupyter_gov.broker.end import Ender
+from jupyter_gov.broker.explain import ExplainFlow
 from jupyter_gov.broker.intake import Intake
 from jupyter_gov.broker.limits import Limits, Rates
 from jupyter_gov.broker.ports import Policy
@@ -40,7 +41,7 @@ from jupyter_gov.sql.reading import Reads, check_columns, reads_of
 from jupyter_gov.store.audit_log import read_event
 from jupyter_gov.store.state import State
 from jupyter_gov.wire import signing
-from jupyter_gov.wire.messages import Query, encode
+from jupyter_gov.wire.messages import Explanation, Query, encode
 from tests.unit.given import ANA, SetClock, eligibility, hospital, kernel, profile, session
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
@@ -120,6 +121,8 @@ class PlainEngine:
         return self.executions[-1]
 
     def reads(self, statement: Any, **under: Any) -> Reads:
+        if self.fault is not None:
+            raise self.fault
         check_columns(statement, self.catalog(), self.dialect)
         return reads_of(statement, self.catalog(), self.dialect)
 
@@ -180,6 +183,7 @@ class Hospital:
             self.intake, self.desk, store, log, record, self.running, clock,
             lambda _: Seals(bytes(64)),
         )  # fmt: skip
+        self.explanations = ExplainFlow(self.intake, self.desk, log, record, clock)
         self._ids = itertools.count(1)
 
     def attach(self, who: Principal = ANA, *, kernel_id: str = "kernel-1", **more: Any) -> Caller:
@@ -218,7 +222,7 @@ class Hospital:
 
     def writes_to(self, log: DownLog) -> None:
         """From here the flow's records go there."""
-        self.flow._log = self.flow._record._log = log
+        self.flow._log = self.flow._record._log = self.explanations._log = log
 
     def answer(
         self, caller: Caller, sql: str = "SELECT payer FROM claims", *,
@@ -228,6 +232,10 @@ class Hospital:
         sink = sink or Taker()
         self.flow.run(self.sign(caller, self.query(sql, **more)), sink)
         return read_answer(io.BytesIO(sink.body))  # type: ignore[arg-type]
+
+    def explain(self, caller: Caller, sql: str, **more: Any) -> Explanation:
+        """What that kernel is told of a statement."""
+        return self.explanations.explain(self.sign(caller, self.query(sql, **more)))
 
     def ask(self, caller: Caller, sql: str = "SELECT payer FROM claims", **more: Any) -> Any:
         frame: pd.DataFrame = to_pandas(self.answer(caller, sql, **more))
