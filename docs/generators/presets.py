@@ -8,20 +8,20 @@ from jupyter_gov.bootstrap.settings import PATHS
 from jupyter_gov.masking.examples import TODAY, VALUES, before_and_after, shown
 from jupyter_gov.masking.identifiers import LAW, NONE, Identifier
 from jupyter_gov.masking.model import Treatment
-from jupyter_gov.masking.presets import DIRECT, OF_A_TAG, RULES, Preset, allowed, citation
+from jupyter_gov.masking.presets import DIRECT, OF_A_TAG, RULES, Preset, citation, telling
 
 LETTERS = "ABCDEFGHIJKLMNOPQR"
 
 
 def _may(preset: Preset, identifier: Identifier) -> str:
-    may = allowed(preset, identifier)
-    return "any treatment" if may == OF_A_TAG else ", ".join(map(code, may))
+    may = telling(preset, identifier)
+    return "any treatment" if set(may) == set(OF_A_TAG) else ", ".join(map(code, may))
 
 
 def _out(preset: Preset, identifier: Identifier) -> str:
     """What the examples become under each treatment that may be used; NULL where it is short."""
-    may = allowed(preset, identifier)
-    if may == OF_A_TAG:
+    may = telling(preset, identifier)
+    if set(may) == set(OF_A_TAG):
         may = (Treatment.CLEAR,)
     said = []
     for treatment in may:

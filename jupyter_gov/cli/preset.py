@@ -13,7 +13,7 @@ from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.gateway.config import GatewayConfig
 from jupyter_gov.masking.examples import before_and_after
 from jupyter_gov.masking.identifiers import LAW, NONE, Identifier
-from jupyter_gov.masking.presets import OF_A_TAG, Judged, Preset, allowed, citation
+from jupyter_gov.masking.presets import OF_A_TAG, Judged, Preset, allowed, citation, telling
 
 
 def show(files: list[Path], name: str, eligibility: str | None) -> int:
@@ -52,7 +52,7 @@ def _class(preset: Preset, identifier: Identifier) -> tuple[str, ...]:
 
 def _examples(preset: Preset, identifier: Identifier) -> str:
     """Of what says most: the first allowed treatment that does more than withhold."""
-    may = allowed(preset, identifier)
+    may = telling(preset, identifier)
     said = [pair for treatment in may[:1] for pair in before_and_after(treatment, identifier)]
     return "; ".join(f"{before} -> {after}" for before, after in said)
 

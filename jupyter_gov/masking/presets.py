@@ -190,6 +190,11 @@ def allowed(preset: Preset, identifier: Identifier) -> tuple[Treatment, ...]:
     return tuple(t for t in OF_A_TAG if identifier in rules.get(t, UNRULED).of)
 
 
+def telling(preset: Preset, identifier: Identifier) -> tuple[Treatment, ...]:
+    """The same, those that leave something first."""
+    return tuple(sorted(allowed(preset, identifier), key=lambda t: t is Treatment.WITHHOLD))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """What a preset says of one tag."""
