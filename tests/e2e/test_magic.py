@@ -76,6 +76,27 @@ class TestBinds:
         assert "BindMissing: the statement uses :nowhere, but there is no variable nowhere" in error
 
 
+class TestExplain:
+    @pytest.mark.parametrize(
+        "cell",
+        [
+            "%gov explain clinic SELECT mrn FROM patients WHERE state = 'OR' AND zip = :zip",
+            "%%govsql clinic --explain\nSELECT mrn\nFROM patients\nWHERE zip = :zip",
+        ],
+        ids=["line", "cell"],
+    )
+    def test_it_is_shown_and_not_run(self, deployment, analyst, cell):
+        """As a table in a browser and as text; no frame, and an `explained` record."""
+        before = len(deployment.records("intent"))
+        (shown,) = analyst.run(cell).shown
+        assert "patients.mrn" in shown["text/plain"]
+        assert "pseudonym" in shown["text/plain"]
+        assert "<table" in shown["text/html"]
+        (record,) = re.findall(r"R-[0-9a-f]{16}", shown["text/plain"])
+        assert deployment.records("explained")[-1]["record"] == record
+        assert len(deployment.records("intent")) == before
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("statement", "code", "shown"),
