@@ -99,6 +99,12 @@ _SAYS = {
     "waits_for_start": "Changes that only a start puts in force.",
     "why": "The reason, as a text or a code.",
     "withheld_cells": "Cells that the last step withheld: sealed or mismatched.",
+    "scanned_cells": "Cells of free text that a detector scanned and that left as it masked them.",
+    "replaced_cells": "Cells with a value that the gateway replaced.",
+    "unanswered_texts": "Texts withheld because no detector answered for them.",
+    "entities": "Entity → how many places a detector found in texts it had not seen before.",
+    "scanned": "Column of free text → which detector scans it and what it was measured to find,"
+    " or why it is withheld.",
     "server_id": "Id of the notebook server.",
 }
 

@@ -29,7 +29,12 @@ _ATTRS = {
     "seconds_left": "Its time left when the statement began.",
     "isolation": "`same-user: evaluation` or `separate`, as measured.",
     "treated": "`table.column` → treatment, of what was read and did not come as it is.",
+    "guarantees": "`table.column` → what that rests on: `engine-treated`, or which detector scanned"
+    " it and what it was measured to find, or why it is withheld.",
     "withheld_cells": "Cells that the gateway's last step withheld.",
+    "scanned_cells": "Cells of free text that a detector scanned; what it missed is in them.",
+    "replaced_cells": "Cells with a value that the gateway replaced.",
+    "unanswered_texts": "Texts that were withheld because no detector answered for them.",
     "rows": "Rows of the answer.",
     "cut": "Whether the answer ended at a limit.",
     "cut_by": "Which limit: `limit`, `max_rows`, `max_bytes`, `budget`; else empty.",

@@ -93,13 +93,6 @@ def open_store(state_dir: Path) -> State:
         return State(open_state(path), Reserve(path.with_suffix(".reserve"), STATE_RESERVE_BYTES))
 
 
-def open_surrogates(state_dir: Path, keys: Keys) -> Surrogates:
-    """The codes that stand for values, in the same file."""
-    path = private_folder(state_dir) / "state.sqlite"
-    with opening(path):
-        return Surrogates(open_state(path), keys.surrogates())
-
-
 def _policy(
     checked: Checked, engines: Mapping[str, Engine], scanning: Mapping[str, Detector]
 ) -> Policy:
@@ -206,7 +199,7 @@ class Gateway:
         self._swap = threading.Lock()
         self.clock = ForwardClock()
         self.store = open_store(settings.state_dir)
-        self.surrogates = open_surrogates(settings.state_dir, self._keys)
+        self.surrogates = Surrogates(self.store.engine, self._keys.surrogates())
         self.log = open_log(settings.state_dir, isolation(self.files()))
         self.audit_key = AuditKey(self._keys.audit)
         self.running = Running()
@@ -297,7 +290,6 @@ class Gateway:
         )
         self.log.close()
         self.store.close()
-        self.surrogates.close()
         detectors.end(self._policy.detectors, {})
         for each in self._policy.engines.values():
             each.close()

@@ -52,6 +52,10 @@ class Keys:
         """The AES-256 key of format-preserving encryption in a space."""
         return hmac.digest(self.pseudonym, b"fpe:" + name.encode(), "sha256")
 
+    def surrogates(self) -> bytes:
+        """Under which the store names the values that codes stand for."""
+        return hmac.digest(self.pseudonym, b"surrogates", "sha256")
+
     def seal_of(self, grant_id: str) -> bytes:
         """64 bytes for AES-256-SIV, of one grant."""
         return hmac.digest(self.seal, b"seal:" + grant_id.encode(), "sha512")

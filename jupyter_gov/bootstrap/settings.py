@@ -24,6 +24,7 @@ class Settings:
     tags: Source = field(default_factory=dict)
     treatments: Source = field(default_factory=dict)
     identifiers: Source = field(default_factory=dict)
+    detectors: Source = field(default_factory=dict)
     untagged: str = "withhold"
     small_areas: str = ""
     """The path of a file; empty: the list that HHS itself has given."""
@@ -47,6 +48,7 @@ PATHS = {
     "tags": "c.GovConnections.tags",
     "treatments": "c.GovMasking.treatments",
     "identifiers": "c.GovMasking.identifiers",
+    "detectors": "c.GovMasking.detectors",
     "untagged": "c.GovMasking.untagged",
     "small_areas": "c.GovMasking.small_areas",
     "eligibilities": "c.GovAccess.eligibilities",

@@ -201,7 +201,7 @@ def _tables(
     for table, column in reads.columns:
         by_table.setdefault(table, set()).add(column)
     return tuple(
-        _only(table_view(catalog.tables[name], profile), columns)
+        _only(table_view(catalog.tables[name], profile, policy.detectors), columns)
         for name, columns in sorted(by_table.items())
         if name in catalog.tables
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from jupyter_gov.access.model import Eligibility
 from jupyter_gov.connections.model import Catalog, ConnectionSpec
+from jupyter_gov.masking.detection.detector import Detector
 from jupyter_gov.masking.model import Profile, Treatment
 from jupyter_gov.masking.treatments import Opener, Seals
 from jupyter_gov.sql.gate import Statement
@@ -131,6 +132,8 @@ class Policy:
     purposes: Mapping[str, str]
     groups: Mapping[str, frozenset[str]]
     """Subject → groups."""
+    detectors: Mapping[str, Detector] = field(default_factory=dict)
+    """What scans free text, by name; those of the configuration, started."""
 
     def of_person(self, connection: str, person: str, *, agent: bool) -> list[Eligibility]:
         """What that person, or their agent, may ask for on a connection."""

@@ -33,6 +33,8 @@ from jupyter_gov.broker.stream import ArrowStream, rows_within
 from jupyter_gov.broker.views import head_of
 from jupyter_gov.errors import GovError
 from jupyter_gov.identity.ports import Clock
+from jupyter_gov.masking.detection.detector import Surrogates
+from jupyter_gov.masking.frame import NO_SURROGATES, FrameMask, Replaces
 from jupyter_gov.masking.treatments import Seals
 from jupyter_gov.sql import gate
 from jupyter_gov.wire.messages import Bind, Query
@@ -67,6 +69,8 @@ class QueryFlow:
         running: Running,
         clock: Clock,
         seals_of: Callable[[str], Seals],
+        surrogates: Surrogates = NO_SURROGATES,
+        fpe: Replaces | None = None,
     ) -> None:
         self._intake = intake
         self._desk = desk
@@ -76,6 +80,8 @@ class QueryFlow:
         self._running = running
         self._clock = clock
         self._seals_of = seals_of
+        self._surrogates = surrogates
+        self._fpe = fpe
 
     def run(self, request: SignedRequest, sink: Sink) -> None:
         """One statement.  Raises GovError while nothing has been sent; later the trailer tells."""
@@ -137,10 +143,18 @@ class QueryFlow:
                 ends_at=ends_at,
             )
             run.started(execution)
+            profile = allowed.policy.profiles[grant.eligibility]
+            detectors = allowed.policy.detectors
+            stream.opens(
+                FrameMask(
+                    execution.opener, detectors, self._surrogates, stream.counts, fpe=self._fpe,
+                    profile=profile.profile_id, check=lambda: self._check(run, grant),
+                )
+            )  # fmt: skip
             try:
                 self._send(allowed, run, stream)
             finally:
-                stream.note(execution)
+                stream.note(execution, profile, detectors)
                 execution.close()
         except GovError as problem:
             error = run.ended or self._in_time(problem, run, grant, left)

@@ -109,7 +109,14 @@ class Recorder:
                 "reads": list(stream.reads),
                 "treated": {t.column: t.treatment for t in trailer.treated},
                 "withheld_cells": trailer.withheld_cells,
-                "mismatched_cells": stream.mismatched,
+                "mismatched_cells": stream.counts.mismatched,
+                "scanned_cells": trailer.scanned_cells,
+                "replaced_cells": trailer.replaced_cells,
+                "unanswered_texts": trailer.unanswered_texts,
+                "entities": dict(sorted(stream.counts.entities.items())),
+                "scanned": {
+                    t.column: t.guarantee for t in trailer.treated if t.treatment == "seal"
+                },
                 "digest": f"sha256:{stream.digest}",
                 "milliseconds": int((time.monotonic() - began) * 1000),
             },

@@ -9,6 +9,7 @@ trailer is a failed query, whatever arrived.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,10 @@ import pyarrow as pa
 
 from jupyter_gov.broker.ports import Execution, Sink
 from jupyter_gov.errors import Cancelled, GovError
-from jupyter_gov.masking.frame import FrameCounts, mask_batch
-from jupyter_gov.masking.model import Treatment
+from jupyter_gov.masking.detection.detector import Detector
+from jupyter_gov.masking.frame import FrameCounts, FrameMask, NoSurrogates, Shut
+from jupyter_gov.masking.guarantee import guarantees
+from jupyter_gov.masking.model import Profile, Treatment
 from jupyter_gov.wire.messages import (
     TRAILER,
     Head,
@@ -73,7 +76,9 @@ class ArrowStream:
         self._writer: Any = None
         self._schema: pa.Schema | None = None
         self._hash = hashlib.sha256()
-        self._counts = FrameCounts()
+        self.counts = FrameCounts()
+        self._mask = FrameMask(Shut(), {}, NoSurrogates(), self.counts)
+        self._guarantees: dict[str, str] = {}
         self._treated: dict[str, Treatment] = {}
         self.reads: tuple[str, ...] = ()
         self.rows = 0
@@ -97,15 +102,15 @@ class ArrowStream:
         """SHA-256 of the body up to the trailer, hex."""
         return self._hash.hexdigest()
 
-    @property
-    def mismatched(self) -> int:
-        return self._counts.mismatched
+    def opens(self, mask: FrameMask) -> None:
+        """How seals are opened from now on; until then, and without, each is withheld."""
+        self._mask = mask
 
     def send(self, batch: pa.RecordBatch, expected: list[Treatment | None]) -> None:
         """Mask and write a batch."""
         if self.cut_by and not batch.num_rows and self._schema is not None:
             return  # cut just where an earlier batch ended
-        masked = mask_batch(batch, expected, self._counts)
+        masked = self._mask.mask(batch, expected)
         if self._schema is None or not masked.schema.equals(self._schema, check_metadata=True):
             self._open(masked.schema)
         self._writer.write_batch(masked)
@@ -129,10 +134,13 @@ class ArrowStream:
         """Wait until the kernel has taken everything."""
         self._sink.drain()
 
-    def note(self, execution: Execution) -> None:
+    def note(
+        self, execution: Execution, profile: Profile, detectors: Mapping[str, Detector]
+    ) -> None:
         """Keep what the engine saw, before its connection is handed back."""
         self.reads = execution.reads
         self._treated = dict(execution.treated)
+        self._guarantees = dict(guarantees(self._treated, profile, detectors))
 
     def trailer(self, error: GovError | None) -> Trailer:
         """What the last batch will say."""
@@ -141,10 +149,17 @@ class ArrowStream:
             cut=bool(self.cut_by),
             cut_by=self.cut_by,
             treated=tuple(
-                TreatedColumn(column=column, treatment=str(treatment))
+                TreatedColumn(
+                    column=column,
+                    treatment=str(treatment),
+                    guarantee=self._guarantees.get(column, ""),
+                )
                 for column, treatment in sorted(self._treated.items())
             ),
-            withheld_cells=self._counts.sealed + self._counts.mismatched,
+            withheld_cells=self.counts.sealed + self.counts.mismatched,
+            scanned_cells=self.counts.scanned,
+            replaced_cells=self.counts.replaced,
+            unanswered_texts=self.counts.unanswered,
             error=None if error is None else encode_error(error),
         )
 

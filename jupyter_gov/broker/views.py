@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from jupyter_gov.access.model import Eligibility, Grant
@@ -9,6 +10,8 @@ from jupyter_gov.broker.caller import Caller
 from jupyter_gov.broker.ports import Policy
 from jupyter_gov.connections.model import Table
 from jupyter_gov.identity.model import Kernel, Principal, Session
+from jupyter_gov.masking.detection.detector import Detector
+from jupyter_gov.masking.guarantee import enforcement, guarantee
 from jupyter_gov.masking.model import Profile
 from jupyter_gov.wire.messages import (
     ColumnView,
@@ -102,17 +105,22 @@ def connection_views(
     )
 
 
-def table_view(table: Table, profile: Profile) -> TableView:
+def table_view(
+    table: Table, profile: Profile, detectors: Mapping[str, Detector] | None = None
+) -> TableView:
     """A table's columns, with types before and after their treatment."""
     columns = []
     for column in table.columns:
         if table.kind == "view":
             tag, treated = "", column.type
             treatment = enforced = "as its tables"
+            promised = ""
         else:
             policy = profile.policy(column.tag)
             tag, treatment = str(column.tag or ""), str(policy.treatment)
-            treated, enforced = policy.treated_type(column.type), policy.enforcement
+            treated = policy.treated_type(column.type)
+            enforced = enforcement(policy, detectors or {})
+            promised = guarantee(policy, detectors or {})
         columns.append(
             ColumnView(
                 name=column.name,
@@ -121,6 +129,7 @@ def table_view(table: Table, profile: Profile) -> TableView:
                 type=column.type,
                 treated_type=treated,
                 enforcement=enforced,
+                guarantee=promised,
             )
         )
     return TableView(name=table.name, kind=table.kind, columns=tuple(columns))

@@ -166,7 +166,8 @@ class TablesHandler(KernelHandler):
         profile = policy.profiles[name]
         return m.Listing(
             tables=tuple(
-                table_view(catalog.tables[t], profile) for t in sorted(tables & set(catalog.tables))
+                table_view(catalog.tables[t], profile, policy.detectors)
+                for t in sorted(tables & set(catalog.tables))
             )
         )
 

@@ -90,6 +90,10 @@ class GovMasking(Configurable):
     identifiers = _mapping(
         "tag → class of identifier, or none: what presets go by, where the tag does not say it."
     )
+    detectors = _mapping(
+        "name → engine, model, language, entities, patterns, threshold, workers, timeout,"
+        " cache_mb, recall: what scans free text."
+    )
     untagged = Unicode("withhold", help="Treatment of columns without a tag.").tag(config=True)
     small_areas = Unicode(
         "",
@@ -285,6 +289,7 @@ class GatewayConfig:
             tags=connections.tags,
             treatments=masking.treatments,
             identifiers=masking.identifiers,
+            detectors=masking.detectors,
             untagged=masking.untagged,
             small_areas=masking.small_areas,
             eligibilities=access.eligibilities,

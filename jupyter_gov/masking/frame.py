@@ -49,6 +49,9 @@ class NoSurrogates:
         return [None] * len(values)
 
 
+NO_SURROGATES = NoSurrogates()
+
+
 class Shut:
     """Opens nothing."""
 

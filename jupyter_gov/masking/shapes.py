@@ -53,14 +53,14 @@ def misshapen(column: pa.Array, treatment: Treatment) -> pa.Array:
 def _shaped(column: pa.Array, treatment: Treatment) -> pa.Array:
     kind = column.type
     is_a = pa.types
-    none = pa.array([False] * len(column), pa.bool_())
+    none = pa.repeat(pa.scalar(False), len(column))
     if is_text(kind):
         shape = _TEXTS.get(treatment)
         if shape is None:
             return none
         plain = column.cast(pa.large_string()) if is_a.is_string_view(kind) else column
         return pc.match_substring_regex(plain, shape)
-    every = pa.array([True] * len(column), pa.bool_())
+    every = pa.repeat(pa.scalar(True), len(column))
     if treatment is Treatment.AGE and is_a.is_integer(kind):
         return pc.and_(pc.greater_equal(column, 0), pc.less_equal(column, OLDEST_AGE))
     if is_a.is_date(kind) or is_a.is_timestamp(kind):

@@ -114,3 +114,10 @@ grant = Table(
     Column("ended_why", Text, nullable=False),
     Index("grant_by_session", "session_id"),
 )
+
+surrogate = Table(
+    "surrogate",
+    metadata,
+    Column("name", LargeBinary, primary_key=True),
+    Column("code", String, nullable=False, unique=True),
+)

@@ -47,6 +47,11 @@ class Transactions:
         if reserve is not None:
             reserve.hold()
 
+    @property
+    def engine(self) -> Engine:
+        """The database, for what is kept beside."""
+        return self._engine
+
     def close(self) -> None:
         """Close the connections that wait for the next transaction."""
         self._engine.dispose()

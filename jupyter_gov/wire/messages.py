@@ -186,7 +186,9 @@ class ColumnView:
     type: str
     treated_type: str
     enforcement: str
-    """``clear``, ``engine-treated`` or ``withheld``; of a view's column ``as its tables``."""
+    """``clear``, ``engine-treated``, ``scanned`` or ``withheld``; a view's: ``as its tables``."""
+    guarantee: str = ""
+    """The same in a sentence: what scans it and its measured recall, or why it is withheld."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +255,8 @@ class TreatedColumn:
 
     column: str
     treatment: str
+    guarantee: str = ""
+    """As in a column's description: ``engine-treated``, or what scanned it and how well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +282,12 @@ class Trailer:
     """``limit``, ``max_rows``, ``max_bytes`` or ``budget``; empty if it is whole."""
     treated: tuple[TreatedColumn, ...] = ()
     withheld_cells: int = 0
+    scanned_cells: int = 0
+    """Cells of free text that a detector scanned and that came, as it was masked."""
+    replaced_cells: int = 0
+    """Cells with a value that the gateway replaced."""
+    unanswered_texts: int = 0
+    """Texts withheld because no detector answered for them: the same query may bring them."""
     error: dict[str, Any] | None = None
 
 

@@ -36,7 +36,7 @@ from jupyter_gov.identity.enrolment import Enrolment
 from jupyter_gov.identity.model import SEPARATE, Principal
 from jupyter_gov.kernel.frame import Answer, read_answer, to_pandas
 from jupyter_gov.masking.model import Treatment
-from jupyter_gov.masking.treatments import Seals
+from jupyter_gov.masking.treatments import Opener, Seals
 from jupyter_gov.sql.reading import Reads, check_columns, reads_of
 from jupyter_gov.store.audit_log import read_event
 from jupyter_gov.store.state import State
@@ -67,6 +67,7 @@ class PlainExecution:
     names: list[str] = field(default_factory=lambda: ["n"])
     reads: tuple[str, ...] = ("claims.payer",)
     treated: Mapping[str, Treatment] = field(default_factory=dict)
+    opener: Opener = field(default_factory=lambda: Seals(bytes(64)))
     cancelled: bool = False
     closed: bool = False
 

@@ -28,7 +28,12 @@ HEAD = m.Head(
 def answer(*, cut: bool = False) -> Answer:
     trailer = m.Trailer(
         rows=2, cut=cut, cut_by="limit" if cut else "", withheld_cells=1,
-        treated=(m.TreatedColumn(column="patients.ssn", treatment="partial"),),
+        scanned_cells=3, replaced_cells=4, unanswered_texts=5,
+        treated=(
+            m.TreatedColumn(
+                column="patients.ssn", treatment="partial", guarantee="engine-treated"
+            ),
+        ),
     )  # fmt: skip
     return Answer(head=HEAD, tables=[pa.table({"n": [1, 2]})], trailer=trailer)
 
@@ -64,7 +69,9 @@ class TestTheFrame:
             "purpose": "quality", "connection": "clinic", "grant": "G-1",
             "grant_ends": "2026-03-02T10:00:00.000000Z", "grant_opened": True,
             "seconds_left": 1800, "isolation": "separate",
-            "treated": {"patients.ssn": "partial"}, "withheld_cells": 1, "rows": 2, "cut": False,
+            "treated": {"patients.ssn": "partial"},
+            "guarantees": {"patients.ssn": "engine-treated"}, "withheld_cells": 1,
+            "scanned_cells": 3, "replaced_cells": 4, "unanswered_texts": 5, "rows": 2, "cut": False,
         } | {name: gov[name] for name in gov.keys() & {"cut_by"}}  # fmt: skip
 
     def test_they_survive_ordinary_work(self):

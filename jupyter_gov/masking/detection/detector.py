@@ -52,6 +52,11 @@ class Detector:
                 self._started = True
 
     @property
+    def releases(self) -> bool:
+        """Whether text may leave that it has scanned."""
+        return self.spec.releases
+
+    @property
     def guarantee(self) -> str:
         """The honest words for what it scans."""
         return self.spec.guarantee(self._pool.version)
