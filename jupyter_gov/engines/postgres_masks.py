@@ -287,7 +287,7 @@ def _days(policy: ColumnPolicy, place: Place) -> str:
     digest = hmac(place.pads(f"shift:{policy.space}"), message)
     bits = f"pg_catalog.substr(pg_catalog.encode({digest}, 'hex'), 1, 7)"
     drawn = f"CAST(CAST(pg_catalog.textcat('x', {bits}) AS bit(28)) AS pg_catalog.int4)"
-    odd = f"(2 * ({drawn} % {2 * policy.days}) - {2 * policy.days - 1})"
+    odd = f"(2 * pg_catalog.mod({drawn}, {2 * policy.days}) - {2 * policy.days - 1})"
     return f"CAST(pg_catalog.round(CAST({odd} AS pg_catalog.numeric) / 2) AS pg_catalog.int4)"
 
 
@@ -325,15 +325,20 @@ def _of_whole(x: str, declared: Declared, policy: ColumnPolicy) -> str | None:
     v = f"CAST({x} AS pg_catalog.int8)"
     if policy.treatment is Treatment.BUCKET:
         width, low = int(policy.width), edges(limits, policy.width, policy.start)
-        over = f"(({v} % {_int8(width)} - {_int8(int(policy.start) % width)}) % {_int8(width)}"
-        over = f"{over} + {_int8(width)}) % {_int8(width)}"
+        over = f"{_mod(v, width)} - {_int8(int(policy.start) % width)}"
+        over = _mod(f"{_mod(over, width)} + {_int8(width)}", width)
         return _case(f"{v} >= {_int8(int(low))}", f"CAST({v} - {over} AS {declared.element})")
     to, (low, high) = int(policy.to), nearest(limits, policy.to)
-    over = f"({v} % {_int8(to)})"
+    over = _mod(v, to)
     away = f"CASE WHEN 2 * pg_catalog.abs({over}) >= {_int8(to)} THEN"
     away = f"{away} CASE WHEN {v} < 0 THEN -{_int8(to)} ELSE {_int8(to)} END ELSE 0 END"
     fits = f"CAST({v} AS pg_catalog.numeric) > {low} AND CAST({v} AS pg_catalog.numeric) < {high}"
     return _case(fits, f"CAST({v} - {over} + {away} AS {declared.element})")
+
+
+def _mod(x: str, by: int) -> str:
+    """As a function: a per cent sign is a placeholder to some clients."""
+    return f"pg_catalog.mod({x}, {_int8(by)})"
 
 
 def _int8(number: int) -> str:

@@ -90,6 +90,8 @@ def age(today: date) -> Callable[[Value], int | None]:
     """Whole years since a date of birth, or an age as stored; 90 stands for 90 and over."""
 
     def treat(value: Value) -> int | None:
+        if isinstance(value, bool):
+            return None
         if isinstance(value, int):
             return min(value, OLDEST_AGE) if value >= 0 else None
         if isinstance(value, Decimal):

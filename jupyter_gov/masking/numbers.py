@@ -39,53 +39,54 @@ def nearest(limits: Limits, to: Decimal) -> Limits:
         return low - to / 2, high + to / 2
 
 
-def _applied(value: Value, treat: Callable[[Decimal], Decimal | None], digits: int) -> Any:
+def _applied(value: Value, treat: Callable[[Decimal, bool], Decimal | None], digits: int) -> Any:
     """By the value's type, and back to it."""
     with localcontext(_EXACT):
         if isinstance(value, bool):
             return None
         if isinstance(value, int):
-            done = treat(Decimal(value))
+            done = treat(Decimal(value), True)
             return None if done is None or done != done.to_integral_value() else int(done)
         if isinstance(value, float):
             if not abs(value) < float(MOST_FLOAT):
                 return None
-            done = treat(Decimal(f"{value:.{digits}g}"))
+            done = treat(Decimal(f"{value:.{digits}g}"), False)
             return None if done is None else float(done)
         if isinstance(value, Decimal):
-            return treat(value) if value.is_finite() and abs(value) < MOST else None
+            return treat(value, False) if value.is_finite() and abs(value) < MOST else None
         return None
 
 
 def bucket(
-    width: Decimal, start: Decimal = Decimal(0), limits: Limits = INT64, digits: int = 15
+    width: Decimal, start: Decimal = Decimal(0), limits: Limits | None = None, digits: int = 15
 ) -> Callable[[Value], Any]:
     """
     The lower edge of the bucket that a number is in: …, start, start + width, ….
 
     Args:
-        limits: of the column's type.
+        limits: of the column's type; else 64 bits for whole numbers, and `MOST` for decimals.
         digits: significant ones of a float: 15, and 6 of PostgreSQL's `real`.
     """
-    lowest = edges(limits, width, start)
+    lowest = {whole: edges(own, width, start) for whole, own in _limits(limits).items()}
 
-    def edge(value: Decimal) -> Decimal | None:
-        if value < lowest:
+    def edge(value: Decimal, whole: bool) -> Decimal | None:
+        if value < lowest[whole]:
             return None
         over = (value - start) % width
         return value - (over + width if over < 0 else over)
 
-    whole = width == int(width) and start == int(start)
+    fits = width == int(width) and start == int(start)
     return lambda value: (
-        None if isinstance(value, int) and not whole else _applied(value, edge, digits)
+        None if isinstance(value, int) and not fits else _applied(value, edge, digits)
     )
 
 
-def rounded(to: Decimal, limits: Limits = INT64, digits: int = 15) -> Callable[[Value], Any]:
+def rounded(to: Decimal, limits: Limits | None = None, digits: int = 15) -> Callable[[Value], Any]:
     """The nearest multiple of *to*; from the middle, away from zero.  Arguments as of `bucket`."""
-    low, high = nearest(limits, to)
+    between = {whole: nearest(own, to) for whole, own in _limits(limits).items()}
 
-    def multiple(value: Decimal) -> Decimal | None:
+    def multiple(value: Decimal, whole: bool) -> Decimal | None:
+        low, high = between[whole]
         if not low < value < high:
             return None
         over = value % to  # has the sign of the value
@@ -95,3 +96,8 @@ def rounded(to: Decimal, limits: Limits = INT64, digits: int = 15) -> Callable[[
     return lambda value: (
         None if isinstance(value, int) and to != int(to) else _applied(value, multiple, digits)
     )
+
+
+def _limits(given: Limits | None) -> dict[bool, Limits]:
+    """For whole numbers, and for others."""
+    return {True: given or INT64, False: given or (-MOST, MOST)}

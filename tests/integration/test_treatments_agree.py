@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import base64
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from jupyter_gov.engines.postgres_canonical import DATED, Declared, Family
 from jupyter_gov.engines.postgres_treatments import Treated, treated
 from jupyter_gov.engines.postgres_treatments import canonical as subject_text
 from jupyter_gov.masking.canonical import canonical
 from jupyter_gov.masking.dates import days_of
-from jupyter_gov.masking.model import SEALED, ColumnPolicy, Treatment
-from jupyter_gov.masking.numbers import MOST, bucket, rounded
+from jupyter_gov.masking.model import ColumnPolicy, Treatment
 from jupyter_gov.masking.seals import CLOSE, OPEN
 from tests.support.agreement import (
-    BEYOND,
     ENGINE,
     HOSTILE,
     POLICIES,
-    TYPES,
-    WITHOUT,
     Agreement,
+    differences,
     prepare,
 )
+from tests.support.agreement_values import BEYOND, TYPES, WITHOUT
 from tests.support.keys import KEYS
 from tests.support.postgres import Server
 
@@ -41,86 +36,6 @@ def agreement(postgres: Server) -> Iterator[Agreement]:
     yield made
     made.session.close()
     postgres.drop("treatments")
-
-
-_NUMBERS = {Family.WHOLE, Family.NUMERIC, Family.FLOAT}
-
-
-def same(declared: str, left: Any, right: Any) -> bool:
-    """Equal, and of one type; a `character` is filled up, a `real` has fewer digits."""
-    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
-        pairs = zip(left, right, strict=True)
-        return all(same(declared.removesuffix("[]"), a, b) for a, b in pairs)
-    if declared.startswith("character(") and isinstance(left, str):
-        left = left.rstrip(" ")
-    if declared == "real" and isinstance(left, float) and isinstance(right, float):
-        return struct.pack("f", left) == struct.pack("f", right)
-    return bool(left == right) and type(left) is type(right)
-
-
-def limits_of(declared: str, policy: ColumnPolicy, value: Any) -> Any:
-    """The definition of what depends on the column's type: what would not fit any more."""
-    top = Decimal(10) ** 10 - Decimal("0.01")
-    bounds = {
-        "smallint": (Decimal(-(2**15)), Decimal(2**15 - 1)),
-        "integer": (Decimal(-(2**31)), Decimal(2**31 - 1)),
-        "numeric": (-MOST, MOST),
-        "numeric(12,2)": (-top, top),
-    }.get(declared)
-    digits = 6 if declared == "real" else 15
-    if policy.treatment is Treatment.BUCKET:
-        function = bucket(policy.width, policy.start, *([bounds] if bounds else []), digits=digits)
-    else:
-        function = rounded(policy.to, *([bounds] if bounds else []), digits=digits)
-    if declared == "numeric(12,2)" and any(
-        n % Decimal("0.01") for n in (policy.width, policy.start, policy.to)
-    ):
-        return None
-    return function(value)
-
-
-def expected(agreement: Agreement, declared: str, policy: ColumnPolicy, value: Any) -> Any:
-    """What the definition makes of a value of that type."""
-    if isinstance(value, list):
-        if any(isinstance(each, list) for each in value):
-            return None
-        element = declared.removesuffix("[]")
-        found = [expected(agreement, element, policy, each) for each in value]
-        return None if _never(policy, element) else found
-    if policy.treatment in (Treatment.BUCKET, Treatment.ROUND):
-        return limits_of(declared, policy, value)
-    return None if _never(policy, declared) else agreement.python(value, policy)
-
-
-def _never(policy: ColumnPolicy, declared: str) -> bool:
-    """Whether the treatment is not for that type at all: then an array is NULL as a whole."""
-    family, kind = Declared.of(declared).family, policy.treatment
-    if kind in (Treatment.PATHS, Treatment.WITHHOLD):
-        return True
-    if kind is Treatment.PSEUDONYM or kind in SEALED:
-        return family in (Family.OTHER, Family.JSONB)
-    whole = policy.width % 1 == 0 and policy.start % 1 == 0 and policy.to % 1 == 0
-    return family not in {
-        Treatment.PARTIAL: {*_NUMBERS, Family.TEXT, Family.UUID},
-        Treatment.ZIP3: {Family.TEXT, Family.WHOLE, Family.NUMERIC},
-        Treatment.AGE: {Family.TEXT, Family.WHOLE, Family.NUMERIC, *DATED},
-        Treatment.BUCKET: _NUMBERS if whole else _NUMBERS - {Family.WHOLE},
-        Treatment.ROUND: _NUMBERS if whole else _NUMBERS - {Family.WHOLE},
-    }.get(kind, {Family.TEXT, *DATED})
-
-
-def differences(
-    agreement: Agreement, declared: str, pairs: Sequence[tuple[Any, Any]], settings: Any = None
-) -> list[str]:
-    """Where the two sides differ, under every treatment."""
-    found = agreement.sql(declared, [given for given, _ in pairs], [*POLICIES.values()], settings)
-    wrong = []
-    for (text, value), row in zip(pairs, found, strict=True):
-        for (name, policy), made in zip(POLICIES.items(), row, strict=True):
-            due = expected(agreement, declared, policy, value)
-            if not same(declared, made, due):
-                wrong.append(f"{name} of {text!r}: SQL {made!r}, Python {due!r}")
-    return wrong
 
 
 @pytest.mark.parametrize("settings", [None, *HOSTILE], ids=["own", "DMY", "YMD", "MDY"])
