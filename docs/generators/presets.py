@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+from collections.abc import Iterator
+from unittest.mock import patch
+
 from generators.text import code, document, table
+from jupyter_gov.bootstrap.passing import passing_codes
 from jupyter_gov.bootstrap.presets import UNTOLD
 from jupyter_gov.bootstrap.settings import PATHS
-from jupyter_gov.masking.examples import TODAY, VALUES, before_and_after, shown
+from jupyter_gov.masking.examples import TODAY, VALUES, Codes, before_and_after, shown
 from jupyter_gov.masking.identifiers import LAW, NONE, Identifier
 from jupyter_gov.masking.model import Treatment
 from jupyter_gov.masking.presets import DIRECT, OF_A_TAG, RULES, Preset, citation, telling
+from jupyter_gov.store import surrogates
 
 LETTERS = "ABCDEFGHIJKLMNOPQR"
 
@@ -18,14 +25,14 @@ def _may(preset: Preset, identifier: Identifier) -> str:
     return "any treatment" if set(may) == set(OF_A_TAG) else ", ".join(map(code, may))
 
 
-def _out(preset: Preset, identifier: Identifier) -> str:
+def _out(preset: Preset, identifier: Identifier, codes: Codes) -> str:
     """What the examples become under each treatment that may be used; NULL where it is short."""
     may = telling(preset, identifier)
     if set(may) == set(OF_A_TAG):
         may = (Treatment.CLEAR,)
     said = []
     for treatment in may:
-        after = [out for _, out in before_and_after(treatment, identifier)]
+        after = [out for _, out in before_and_after(treatment, identifier, codes)]
         if after and set(after) == {"NULL"}:
             after = ["NULL"]
         if after:
@@ -33,11 +40,11 @@ def _out(preset: Preset, identifier: Identifier) -> str:
     return "; ".join(said)
 
 
-def _rows(preset: Preset) -> list[list[str]]:
+def _rows(preset: Preset, codes: Codes) -> list[list[str]]:
     return [
         [citation(preset, identifier).removeprefix("45 CFR 164.514"), code(identifier), said.what,
          ", ".join(code(shown(value)) for value in VALUES[identifier]),
-         _out(preset, identifier), _may(preset, identifier)]
+         _out(preset, identifier, codes), _may(preset, identifier)]
         for identifier, said in LAW.items()
     ]  # fmt: skip
 
@@ -65,6 +72,14 @@ def _barred(preset: Preset) -> list[list[str]]:
     return rows
 
 
+@contextlib.contextmanager
+def _same_every_time() -> Iterator[None]:
+    """The store's own random codes, from a generator with a seed: the page must stand still."""
+    seeded = random.Random(45)  # noqa: S311
+    with patch.object(surrogates.secrets, "token_bytes", seeded.randbytes):
+        yield
+
+
 _HEAD = ["rule", "class", "what", "value", "what is read", "may become"]
 _WHY = ["treatment", "barred on", "because it"]
 
@@ -77,6 +92,8 @@ def page() -> str:
     for preset in Preset:
         if missing := set(map(str, Treatment)) - RULES[preset].keys():
             raise AssertionError(f"{preset} has no rule for {sorted(missing)}")
+    with _same_every_time(), passing_codes() as codes:
+        rows = {preset: _rows(preset, codes) for preset in Preset}
     return document(
         "Presets",
         "A preset holds an eligibility to rules of 45 CFR 164.514. It changes no treatment: the"
@@ -92,11 +109,12 @@ def page() -> str:
         "`jupyter gov preset show safe_harbor` prints the table below; with `--eligibility NAME`,"
         " what each tag of that eligibility comes to, also before it has the preset.",
         "Examples are by the treatments themselves, on"
-        f" {TODAY.day} {TODAY:%B %Y}, with a key made up for this page.",
+        f" {TODAY.day} {TODAY:%B %Y}, with a key made up for this page; the codes of `surrogate`"
+        " are random, and drawn once for it.",
         "## Safe Harbor, 164.514(b)(2)",
         "The eighteen identifiers of the individual, and of relatives, employers and household"
         " members. Three are in parts, since the law treats the parts differently.",
-        table(_HEAD, _rows(Preset.SAFE_HARBOR)),
+        table(_HEAD, rows[Preset.SAFE_HARBOR]),
         "### What is barred, and why",
         table(_WHY, _barred(Preset.SAFE_HARBOR)),
         "### What the rules say, where it matters",
@@ -128,7 +146,7 @@ def page() -> str:
         " eligibility names its reference in `data_use_agreement`, which stands in the record of"
         " each grant (`grant.opened`). Without one the configuration is refused. When it changes,"
         " the grants that were given under the former end.",
-        table(_HEAD, _rows(Preset.LIMITED_DATA_SET)),
+        table(_HEAD, rows[Preset.LIMITED_DATA_SET]),
         "### What a limited data set bars, and why",
         table(_WHY, _barred(Preset.LIMITED_DATA_SET)),
         "## Classes and the tags that mean them",

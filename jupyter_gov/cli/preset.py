@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from jupyter_gov.bootstrap.check import check
+from jupyter_gov.bootstrap.passing import passing_codes
 from jupyter_gov.bootstrap.presets import UNTOLD, judged
 from jupyter_gov.bootstrap.settings import Settings, mapping_of
 from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.gateway.config import GatewayConfig
-from jupyter_gov.masking.examples import before_and_after
+from jupyter_gov.masking.examples import Codes, before_and_after
 from jupyter_gov.masking.identifiers import LAW, NONE, Identifier
 from jupyter_gov.masking.presets import OF_A_TAG, Judged, Preset, allowed, citation, telling
 
@@ -19,8 +20,14 @@ from jupyter_gov.masking.presets import OF_A_TAG, Judged, Preset, allowed, citat
 def show(files: list[Path], name: str, eligibility: str | None) -> int:
     """`preset show`: without --eligibility the rules; with it, what each of its tags comes to."""
     preset = Preset(name)
+    with passing_codes() as codes:
+        return _show(files, preset, eligibility, codes)
+
+
+def _show(files: list[Path], preset: Preset, eligibility: str | None, codes: Codes) -> int:
     if eligibility is None:
-        print(_table(("class", "rule", "may become", "for example"), map(_class, *_rows(preset))))
+        rows = [_class(preset, identifier, codes) for identifier in LAW]
+        print(_table(("class", "rule", "may become", "for example"), rows))
         _say_what_is_not_checked(preset)
         return 0
     checked = check(_without_presets(GatewayConfig(files).settings()))
@@ -28,7 +35,8 @@ def show(files: list[Path], name: str, eligibility: str | None) -> int:
         raise ConfigInvalid((f"--eligibility {eligibility}: there is no such eligibility",))
     chosen = checked.eligibilities[eligibility]
     found = judged(preset, chosen, checked.profiles[eligibility], checked.identifiers)
-    print(_table(("tag", "class", "becomes", "for example", "", "rule"), map(_tag, found)))
+    rows = [_tag(one, codes) for one in found]
+    print(_table(("tag", "class", "becomes", "for example", "", "rule"), rows))
     for one in found:
         if not one.ok:
             print(f"{one.tag}: {one.treatment} {one.why}")
@@ -36,32 +44,28 @@ def show(files: list[Path], name: str, eligibility: str | None) -> int:
     return 0 if all(one.ok for one in found) else 1
 
 
-def _rows(preset: Preset) -> tuple[Iterable[Preset], Iterable[Identifier]]:
-    return [preset] * len(LAW), LAW
-
-
-def _class(preset: Preset, identifier: Identifier) -> tuple[str, ...]:
+def _class(preset: Preset, identifier: Identifier, codes: Codes) -> tuple[str, ...]:
     may = allowed(preset, identifier)
     return (
         identifier,
         citation(preset, identifier),
         "any treatment" if may == OF_A_TAG else ", ".join(may),
-        _examples(preset, identifier),
+        _examples(preset, identifier, codes),
     )
 
 
-def _examples(preset: Preset, identifier: Identifier) -> str:
+def _examples(preset: Preset, identifier: Identifier, codes: Codes) -> str:
     """Of what says most: the first allowed treatment that does more than withhold."""
-    may = telling(preset, identifier)
-    said = [pair for treatment in may[:1] for pair in before_and_after(treatment, identifier)]
+    first, *_ = telling(preset, identifier)
+    said = before_and_after(first, identifier, codes)
     return "; ".join(f"{before} -> {after}" for before, after in said)
 
 
-def _tag(found: Judged) -> tuple[str, ...]:
+def _tag(found: Judged, codes: Codes) -> tuple[str, ...]:
     if not isinstance(found.identifier, Identifier):
         return (found.tag, NONE if found.ok else "?", found.treatment, "",
                 "ok" if found.ok else "barred", found.why)  # fmt: skip
-    said = before_and_after(found.treatment, found.identifier) if found.ok else []
+    said = before_and_after(found.treatment, found.identifier, codes) if found.ok else []
     shown = "; ".join(f"{before} -> {after}" for before, after in said)
     state = "ok" if found.ok else "barred"
     return (found.tag, found.identifier, found.treatment, shown, state, found.rule)

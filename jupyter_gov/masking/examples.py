@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from jupyter_gov.masking import treatments as t
@@ -44,7 +44,13 @@ VALUES: Mapping[Identifier, tuple[t.Value, ...]] = {
 """Two where one would not show the rule: a small area, somebody over 89."""
 
 
-def treat(treatment: Treatment, identifier: Identifier) -> Callable[[t.Value], t.Value] | None:
+Codes = Callable[[str, Sequence[str]], Sequence[str | None]]
+"""Domain and values → the gateway's codes for them, which are random."""
+
+
+def treat(
+    treatment: Treatment, identifier: Identifier, codes: Codes
+) -> Callable[[t.Value], t.Value] | None:
     """The treatment itself; None for one that needs more than a value."""
     return {
         Treatment.CLEAR: lambda value: value,
@@ -54,6 +60,7 @@ def treat(treatment: Treatment, identifier: Identifier) -> Callable[[t.Value], t
         Treatment.YEAR: t.year(TODAY),
         Treatment.AGE: t.age(TODAY),
         Treatment.ZIP3: t.zip3(),
+        Treatment.SURROGATE: lambda value: codes(identifier, [str(value)])[0],
     }.get(treatment)
 
 
@@ -64,9 +71,11 @@ def shown(value: t.Value) -> str:
     return "bytes " + value.hex(" ") if isinstance(value, bytes) else str(value)
 
 
-def before_and_after(treatment: Treatment, identifier: Identifier) -> list[tuple[str, str]]:
+def before_and_after(
+    treatment: Treatment, identifier: Identifier, codes: Codes
+) -> list[tuple[str, str]]:
     """Each example, and what it becomes; nothing for a treatment that needs more than a value."""
-    function = treat(treatment, identifier)
+    function = treat(treatment, identifier, codes)
     if function is None:
         return []
     return [(shown(value), shown(function(value))) for value in VALUES[identifier]]

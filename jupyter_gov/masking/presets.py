@@ -48,7 +48,9 @@ class Rule:
 ALL = frozenset(Identifier)
 _DATES = (I.BIRTH_DATE, I.DATE)
 _NOBODY: frozenset[Identifier] = frozenset()
-_CODED = ALL - {I.STREET, I.PLACE, I.ZIP, I.BIRTH_DATE, I.DATE, I.AGE, I.FREE_TEXT}
+_WHOLE = frozenset({I.FREE_TEXT, I.BIOMETRIC, I.PHOTO})
+"""What is no number or name: a text, a print, a picture."""
+_CODED = ALL - {I.STREET, I.PLACE, I.ZIP, I.BIRTH_DATE, I.DATE, I.AGE} - _WHOLE
 """What stands for one person, so that a code may stand for it."""
 DIRECT = frozenset(i for i, said in LAW.items() if said.limited)
 """The sixteen of (e)(2), and text in which any of them may stand."""
@@ -120,7 +122,7 @@ def _safe_harbor() -> Mapping[str, Rule]:
         "surrogate": Rule(
             of=_CODED, because="a random code, held by the gateway, as 164.514(c) permits",
             barred="is a code, and 164.514(c) permits one for a record, not for a place, a date, an"
-            " age or a text",
+            " age, a text or a picture",
         ),
         "paths": _PATHS,
     }  # fmt: skip
@@ -129,13 +131,13 @@ def _safe_harbor() -> Mapping[str, Rule]:
 def _limited_data_set() -> Mapping[str, Rule]:
     stay = "a limited data set may hold it"
     gone = "the identifier is gone; (e)(2) does not list a code in its place"
-    whole = ALL - {I.FREE_TEXT}
+    coded = ALL - _WHOLE
     weaker = Rule(of=_INDIRECT, because=stay, barred="does not take the identifier away")
     return {
         "clear": Rule(of=_INDIRECT, because=stay, barred="shows the identifier itself"),
         "withhold": Rule(of=ALL, because="the value is gone"),
         "pseudonym": Rule(
-            of=whole, because=gone, barred="makes one code of a whole text; withhold it"
+            of=coded, because=gone, barred="makes one code of a whole text, print or picture"
         ),
         "partial": Rule(of=_INDIRECT, because=stay, barred=_PART),
         "year": weaker,
@@ -155,7 +157,7 @@ def _limited_data_set() -> Mapping[str, Rule]:
             barred="is the identifier encrypted, and whoever has the key reads it",
         ),
         "surrogate": Rule(
-            of=whole, because=gone, barred="makes one code of a whole text; withhold it"
+            of=coded, because=gone, barred="makes one code of a whole text, print or picture"
         ),
         "paths": _PATHS,
     }  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 
 from jupyter_gov.bootstrap.check import Checked, check
 from jupyter_gov.bootstrap.notes import notes
+from jupyter_gov.bootstrap.passing import passing_codes
 from jupyter_gov.connections.model import Paths
 from jupyter_gov.masking.examples import VALUES, before_and_after
 from jupyter_gov.masking.identifiers import KNOWN_TAGS, LAW, NONE, Identifier, identifier_of
@@ -24,8 +25,16 @@ from jupyter_gov.masking.presets import (
 from tests.unit.test_bootstrap_check import GOOD, problems_of, settings_of
 
 I = Identifier  # noqa: E741
+
+
+@pytest.fixture
+def codes():
+    with passing_codes() as made:
+        yield made
+
+
 HARBOR, LIMITED = Preset.SAFE_HARBOR, Preset.LIMITED_DATA_SET
-PERSONS = DIRECT - {I.STREET, I.FREE_TEXT} | {I.UNIQUE}
+PERSONS = DIRECT - {I.STREET, I.FREE_TEXT, I.BIOMETRIC, I.PHOTO} | {I.UNIQUE}
 """Classes that stand for one person."""
 
 
@@ -106,7 +115,7 @@ class TestSafeHarbor:
         assert RULES[HARBOR][treatment].of == on | {I.STATE}
 
     def test_a_random_code_stands_for_a_person_only(self):
-        """Not for a place, a date, an age or a text: 164.514(c) speaks of a record."""
+        """Not for a place, a date, an age, a text or a picture: 164.514(c) speaks of a record."""
         assert RULES[HARBOR]["surrogate"].of == PERSONS | {I.STATE}
 
     def test_ages_over_89_may_not_be_told_apart_by_ranges(self):
@@ -114,15 +123,15 @@ class TestSafeHarbor:
         assert "one category" in RULES[HARBOR]["bucket"].why(I.AGE)
         assert "year" in RULES[HARBOR]["bucket"].why(I.BIRTH_DATE)
 
-    def test_the_examples_keep_its_rules(self):
+    def test_the_examples_keep_its_rules(self, codes):
         """By the treatments themselves: a small area, somebody over 89, a day of service."""
-        assert before_and_after(Treatment.ZIP3, I.ZIP)[1] == ("03601", "000")
-        assert before_and_after(Treatment.AGE, I.AGE)[1] == ("97", "90")
-        assert before_and_after(Treatment.AGE, I.BIRTH_DATE)[1] == ("1931-02-03", "90")
-        assert before_and_after(Treatment.YEAR, I.BIRTH_DATE)[1][1] == "1936-01-01"
+        assert before_and_after(Treatment.ZIP3, I.ZIP, codes)[1] == ("03601", "000")
+        assert before_and_after(Treatment.AGE, I.AGE, codes)[1] == ("97", "90")
+        assert before_and_after(Treatment.AGE, I.BIRTH_DATE, codes)[1] == ("1931-02-03", "90")
+        assert before_and_after(Treatment.YEAR, I.BIRTH_DATE, codes)[1][1] == "1936-01-01"
         for identifier in Identifier:
             for treatment in set(allowed(HARBOR, identifier)) - {Treatment.CLEAR}:
-                for before, after in before_and_after(treatment, identifier):
+                for before, after in before_and_after(treatment, identifier, codes):
                     assert before != after or identifier in (I.AGE, I.STATE)
 
 
