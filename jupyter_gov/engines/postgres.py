@@ -9,6 +9,7 @@ looked at before anything is served and again while it is served; one finding st
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Generator, Iterable, Mapping
@@ -16,6 +17,7 @@ from datetime import date, datetime
 
 import psycopg
 import pyarrow as pa
+from sqlglot import exp
 
 from jupyter_gov.connections.model import Catalog, ConnectionSpec, Tag
 from jupyter_gov.engines.postgres_catalog import catalog_of
@@ -34,6 +36,7 @@ from jupyter_gov.masking.seals import EngineSeals, Opener, Seals
 from jupyter_gov.sql.binds import numbered
 from jupyter_gov.sql.gate import Statement
 from jupyter_gov.sql.names import place_of
+from jupyter_gov.sql.plan import filtered
 from jupyter_gov.sql.qualify import requalified
 from jupyter_gov.sql.reading import Reads, check_columns, reads_of
 from jupyter_gov.wire.messages import Bind
@@ -41,6 +44,7 @@ from jupyter_gov.wire.messages import Bind
 _LOOK_EVERY = 60.0
 """Seconds between two looks at the wall while statements run."""
 _SHOWN = 8
+_EXPLAIN = "EXPLAIN (FORMAT JSON) "
 
 
 class PostgresEngine:
@@ -155,7 +159,10 @@ class PostgresEngine:
         Raises BindMissing, DatabaseUnavailable, Busy, GrantOver.
         """
         found = self._look()
-        text, order = numbered(requalified(statement, self._schemas(profile)), self.dialect)
+        text = requalified(statement, self._schemas(profile))
+        if statement.kind == "explain":
+            text = _EXPLAIN + text[statement.begin :]
+        text, order = numbered(text, self.dialect)
         values = []
         for name in order:
             if name not in binds:
@@ -273,9 +280,22 @@ class PostgresExecution:
             self._session.begin(max(0.001, self._deadline - time.monotonic()))
             fetch = self._fetch = Fetch(self._session, self._text, self._values)
             self.names = fetch.names
-            yield from fetch.batches()
+            if self._statement.kind == "explain":
+                yield self._plan(fetch)
+            else:
+                yield from fetch.batches()
         except Exception as error:
             raise self._words.of(error) from None
+
+    def _plan(self, fetch: Fetch) -> pa.RecordBatch:
+        """The lines of it that may be seen: costs would count the rows that a filter hides."""
+        cells = [cell for batch in fetch.batches() for cell in batch.column(0).to_pylist()]
+        plan = json.loads(cells[0]) if isinstance(cells[0], str) else cells[0]
+        tree = self._statement.tree
+        named = [cte.alias for cte in tree.find_all(exp.CTE)] if tree is not None else []
+        named += self._statement.relations
+        lines = filtered(plan, named, costs=not self._shown.profile.rows)
+        return pa.RecordBatch.from_pydict({self.names[0]: pa.array(lines, pa.string())})
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -63,3 +63,30 @@ def test_an_ordinary_query_gives_its_rows(wall: Wall, case: dict[str, Any]) -> N
         if name in case["masked"]:
             raw = {row[i] for row in expected["rows"]} - {None}
             assert not raw & {str(row[i]) for row in seen.rows}
+
+
+PLANS = [
+    ("EXPLAIN SELECT * FROM patients WHERE mrn = 'x'", ["Seq Scan on patients"]),
+    (
+        "EXPLAIN SELECT e.department, count(*) FROM encounters e JOIN patients p"
+        " ON p.patient_id = e.patient_id GROUP BY 1",
+        ["Aggregate", "Join", "on encounters", "on patients"],
+    ),
+    ("EXPLAIN WITH x AS MATERIALIZED (SELECT 1 AS one) SELECT * FROM x", ["CTE Scan on x"]),
+    ("EXPLAIN SELECT notes, zip, dob FROM patients WHERE patient_id = :id", ["patients"]),
+]
+
+
+@pytest.mark.parametrize(("sql", "shapes"), PLANS, ids=lambda value: str(value)[:40])
+def test_a_plan_shows_its_shape_and_nothing_of_the_views(
+    wall: Wall, sql: str, shapes: list[str]
+) -> None:
+    """Joins and scans of what the user named; no key, no function, no condition, no schema."""
+    seen = wall.ask(sql, {"id": 7})
+    assert seen.error is None
+    assert seen.columns == ["QUERY PLAN"]
+    text = "\n".join(line for (line,) in seen.rows)
+    for shape in shapes:
+        assert shape in text
+    for secret in ("gov_", "sha256", "Filter", "InitPlan", "pad", "small_area", "Cond", "$"):
+        assert secret not in text

@@ -24,6 +24,7 @@ from jupyter_gov.masking.model import Profile
 from jupyter_gov.masking.places import SMALL_ZIP3
 from jupyter_gov.masking.seals import Seals
 from jupyter_gov.sql import gate
+from jupyter_gov.wire.messages import Bind
 from tests.support.postgres import CASES, Server
 from tests.support.wall import Seen, collect, policy
 
@@ -41,11 +42,18 @@ class Wall:
     tables: frozenset[str]
     grant_id: str
 
-    def ask(self, sql: str, *, doorman: bool = True, seconds: float = 20.0) -> Seen:
+    def ask(
+        self,
+        sql: str,
+        binds: Mapping[str, Bind] | None = None,
+        *,
+        doorman: bool = True,
+        seconds: float = 20.0,
+    ) -> Seen:
         """Run a statement as a kernel would; without the doorman nothing looks at it first."""
         seen, began = Seen(), time.monotonic()
         try:
-            self._run(sql, seen, doorman, began + seconds)
+            self._run(sql, dict(binds or {}), seen, doorman, began + seconds)
         except GovError as error:
             seen.error = error
         except Exception as fault:
@@ -53,7 +61,9 @@ class Wall:
         seen.seconds = time.monotonic() - began
         return seen
 
-    def _run(self, sql: str, seen: Seen, doorman: bool, deadline: float) -> None:
+    def _run(
+        self, sql: str, binds: dict[str, Bind], seen: Seen, doorman: bool, deadline: float
+    ) -> None:
         if doorman:
             statement = gate.read(sql, "postgres", self.engine.functions)
         else:
@@ -62,7 +72,7 @@ class Wall:
             )
         now = datetime.now(UTC)
         execution = self.engine.start(
-            statement, {}, profile=self.profile, tables=self.tables, seals=Seals(bytes(64)),
+            statement, binds, profile=self.profile, tables=self.tables, seals=Seals(bytes(64)),
             today=now.date(), deadline=deadline, grant_id=self.grant_id,
             ends_at=now + timedelta(hours=1),
         )  # fmt: skip
