@@ -39,6 +39,7 @@ from jupyter_gov.identity.attachment import Attachment
 from jupyter_gov.identity.enrolment import Enrolment
 from jupyter_gov.identity.evaluation import EvaluationIdentities
 from jupyter_gov.masking.detection.detector import Detector
+from jupyter_gov.masking.fpe import FormatPreserving
 from jupyter_gov.masking.rows import row_filter
 from jupyter_gov.masking.treatments import Seals
 from jupyter_gov.store.audit_log import SqliteAuditLog
@@ -224,7 +225,7 @@ class Gateway:
         intake = Intake(self.doorkeeper, self.grants, self.limits, record, lambda: self.policy)
         self.queries = QueryFlow(
             intake, self.grants, self.store, self.log, record, self.running, self.clock,
-            self._seals_of, self.surrogates,
+            self._seals_of, self.surrogates, FormatPreserving(self._keys.fpe),
         )  # fmt: skip
         self.explanations = ExplainFlow(intake, self.grants, self.log, record, self.clock)
 
