@@ -166,22 +166,28 @@ class Session:
         self._psycopg = self._adbc = self._database = None
 
     @contextlib.contextmanager
-    def running(self, which: str) -> Iterator[None]:
-        """Within, that connection runs a statement, which `cancel` stops."""
-        self.enter(which)
+    def running(self, which: str, *, leaves: bool = True) -> Iterator[None]:
+        """
+        Within, that connection runs a statement, which `cancel` stops.
+
+        Args:
+            leaves: it may leave something in the session, which `end` must discard.
+        """
+        self.enter(which, leaves=leaves)
         try:
             yield
         finally:
             self.leave()
 
-    def enter(self, which: str) -> None:
-        """Raises QueryCanceled if `cancel` came before."""
+    def enter(self, which: str, *, leaves: bool = True) -> None:
+        """See `running`.  Raises QueryCanceled if `cancel` came before."""
         self._ready(which)
         with self._lock:
             if self._cancelled or not self._begun:
                 raise psycopg.errors.QueryCanceled("canceled before it ran")
             self._running = which
-            self._used.add(which)
+            if leaves:
+                self._used.add(which)
 
     def leave(self) -> None:
         with self._lock:
@@ -238,7 +244,7 @@ class Session:
         dumper = Transformer(connection)
         values = dumper.dump_sequence(list(parameters), [PyFormat.TEXT] * len(parameters))
         sent = [None if value is None else bytes(value) for value in values]
-        with self.running("psycopg"):
+        with self.running("psycopg", leaves=False):  # analysed, it does nothing
             pgconn = connection.pgconn
             pgconn.enter_pipeline_mode()
             try:
