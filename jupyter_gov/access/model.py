@@ -81,6 +81,10 @@ class Grant:
     queries: int = 0
     ended_at: datetime | None = None
     ended_why: str = ""
+    preset: str = ""
+    """The rules that the profile was held to when it was given."""
+    data_use_agreement: str = ""
+    """Reference of the agreement it was given under; another one ends it."""
 
     def state(self, at: datetime) -> str:
         """``active``, ``not started`` or ``over``.  Half-open: over at the very end."""

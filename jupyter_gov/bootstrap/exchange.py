@@ -65,7 +65,7 @@ def outdated(grant: Grant, session: Session | None, old: Policy, new: Policy) ->
         return f"the eligibility {name} covers fewer tables now"
     if grant.fingerprint != new.connections[grant.connection].fingerprint():
         return "another database stands under the connection's name"
-    if new.eligibilities[name].data_use_agreement != old.eligibilities[name].data_use_agreement:
+    if grant.data_use_agreement != new.eligibilities[name].data_use_agreement:
         return f"the data use agreement of {name} changed"
     if changed := before.tightened(after, _read_by(grant, (old, new))):
         return f"the treatment of {', '.join(changed[:5])} was tightened"

@@ -64,6 +64,9 @@ class GrantDesk:
         names = [e.name for e in self.eligible(policy, caller, grant.connection)]
         if grant.eligibility not in names:
             return f"the eligibility {grant.eligibility} no longer covers you"
+        agreement = policy.eligibilities[grant.eligibility].data_use_agreement
+        if grant.data_use_agreement != agreement:
+            return f"the data use agreement of {grant.eligibility} changed"
         if policy.profiles[grant.eligibility].profile_id != grant.profile:
             return "the treatment of its columns changed"
         if policy.connections[grant.connection].fingerprint() != grant.fingerprint:
@@ -159,6 +162,8 @@ class GrantDesk:
             end=end,
             max_rows=eligibility.max_rows,
             max_queries=eligibility.max_queries,
+            preset=eligibility.preset,
+            data_use_agreement=eligibility.data_use_agreement,
         )
         record = new_record_id()
         sealed = {"sealed": self._audit_key.seal(record, "", {"--note": note})} if note else {}
@@ -179,8 +184,8 @@ class GrantDesk:
                     "start": utc(grant.start),
                     "end": utc(grant.end),
                     "purpose": session.purpose,
-                    "preset": eligibility.preset,
-                    "data_use_agreement": eligibility.data_use_agreement,
+                    "preset": grant.preset,
+                    "data_use_agreement": grant.data_use_agreement,
                     **sealed,
                 },
             )

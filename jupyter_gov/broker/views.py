@@ -47,6 +47,8 @@ def grant_view(grant: Grant, now: datetime) -> GrantView:
         end=utc(grant.end),
         seconds_left=left,
         state=state,
+        preset=grant.preset,
+        data_use_agreement=grant.data_use_agreement,
     )
 
 

@@ -157,8 +157,10 @@ class GovMagics(Magics):
             name = f"{view.principal.name} ({kind}{f' of {behalf}' if behalf else ''})"
             print(plain(f"{name}, for: {view.purpose}, until {view.ends_at[:16]}Z"))
             for grant in view.grants:
+                under = grant.data_use_agreement
                 print(plain(f"  {grant.grant} {grant.connection}:"
-                            f" {time_left(grant.seconds_left)} left"))  # fmt: skip
+                            f" {time_left(grant.seconds_left)} left"
+                            f"{f', under {under}' if under else ''}"))  # fmt: skip
         print(plain(f"isolation: {view.isolation}; decisions at {view.page_url}"))
         for notice in view.notices:
             print(plain(f"WARNING: {notice}"))

@@ -99,6 +99,8 @@ class Grants(Transactions):
                     queries=grant.queries,
                     ended_at=None,
                     ended_why="",
+                    preset=grant.preset,
+                    data_use_agreement=grant.data_use_agreement,
                 )
             )
 

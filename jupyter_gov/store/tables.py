@@ -112,6 +112,8 @@ grant = Table(
     Column("queries", BigInteger, nullable=False),
     Column("ended_at", String),
     Column("ended_why", Text, nullable=False),
+    Column("preset", String, nullable=False, server_default=""),
+    Column("data_use_agreement", String, nullable=False, server_default=""),
     Index("grant_by_session", "session_id"),
 )
 

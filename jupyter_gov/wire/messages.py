@@ -141,6 +141,10 @@ class GrantView:
     end: str
     seconds_left: int
     state: str
+    preset: str = ""
+    """Rules that its treatments are held to."""
+    data_use_agreement: str = ""
+    """Reference of the agreement it is given under."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import pytest
 from jupyter_gov.access.decide import Need
 from jupyter_gov.access.model import Action, Agents
 from jupyter_gov.broker.desk import MAX_NOTE, GrantDesk
+from jupyter_gov.broker.views import grant_view
 from jupyter_gov.errors import (
     AuditUnavailable,
     BadRequest,
@@ -97,6 +98,17 @@ class TestOpeningByItself:
         with pytest.raises(SessionOver):
             gov.clock.forward(minutes=5)
             gov.desk.open(gov.policy, over, eligibility(), timedelta(hours=1), note="")
+
+    def test_it_keeps_its_preset_and_agreement(self, gov):
+        """In the store, in the record, and in what its holder sees."""
+        given = eligibility(preset="limited_data_set", data_use_agreement="DUA-1")
+        gov.policy = replace(gov.policy, eligibilities={"analysts": given})
+        made, _ = gov.desk.settle(gov.policy, gov.attach(), CLAIMS)
+        (recorded,) = gov.recorded("grant.opened")
+        for said in (gov.store.grant(made.grant_id), grant_view(made, NINE)):
+            assert (said.preset, said.data_use_agreement) == ("limited_data_set", "DUA-1")
+        assert recorded.says["preset"] == "limited_data_set"
+        assert recorded.says["data_use_agreement"] == "DUA-1"
 
 
 class TestAsking:
@@ -207,6 +219,12 @@ class TestAChangedConfiguration:
     def test_an_eligibility_that_is_gone(self, gov):
         """Or covers somebody else now."""
         assert "no longer covers you" in self.held(gov, eligibilities={}).ended_why
+
+    def test_another_data_use_agreement(self, gov):
+        """Also after a start, when nobody knows any more what was configured before."""
+        agreed = eligibility(data_use_agreement="DUA-2")
+        ended = self.held(gov, eligibilities={"analysts": agreed})
+        assert ended.ended_why == "the data use agreement of analysts changed"
 
     def test_nothing_ends_without_a_change(self, gov):
         """An edit that changes nothing keeps every grant."""
