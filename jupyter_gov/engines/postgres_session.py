@@ -95,7 +95,8 @@ class Session:
         """
         with self._lock:
             self._begun = False
-            usable = not (self._broken or self._cancelled or self._running)
+            lost = self._psycopg is not None and self._psycopg.closed
+            usable = not (lost or self._broken or self._cancelled or self._running)
         if usable:
             try:
                 for which in self._used:
