@@ -23,3 +23,16 @@ def edited(sql: str, edits: Iterable[Edit]) -> str:
         parts += [sql[at : edit.start], edit.text]
         at = edit.end
     return "".join([*parts, sql[at:]])
+
+
+def origin(edits: Iterable[Edit], offset: int) -> int | None:
+    """Where in the text before the edits the sign at *offset* stood; None if one put it there."""
+    moved = 0
+    for edit in sorted(edits, key=lambda each: each.start):
+        begins = edit.start + moved
+        if offset < begins:
+            break
+        if offset < begins + len(edit.text):
+            return None
+        moved += len(edit.text) - (edit.end - edit.start)
+    return offset - moved
