@@ -34,7 +34,7 @@ MAX_ROW_BYTES = 128 * 1024 * 1024
 """libpq holds a row three times before anyone can measure it, so the server does."""
 _BOUNDED = 10_000
 """Characters that a type may allow without being measured."""
-_CHUNK_ROWS = 100
+_CHUNK_ROWS = 16
 _AHEAD = 2
 """Batches that are fetched before they are asked for."""
 _STOP_SECONDS = 5.0
@@ -76,8 +76,7 @@ class Fetch:
         ]
         """OID of the table and number of the column that an output column plainly shows."""
         self._wraps = bool(count) and literals.is_select(self._text)
-        known = all(oid in literals.TYPES for oid in self._oids)
-        self.driver = driver or ("adbc" if self._wraps and known else "psycopg")
+        self.driver = driver or ("adbc" if self._wraps else "psycopg")
         types = [described.ftype(i) for i in range(count)]
         self._shapes = self._shaped(types) if self._wraps else list(map(unwrapped, types))
         self.schema = pa.schema(
@@ -146,10 +145,8 @@ class Fetch:
         finally:
             source.close()
         if empty:
-            yield self.schema.empty_table().to_batches()[0] if self.names else self._nothing()
-
-    def _nothing(self) -> pa.RecordBatch:
-        return pa.RecordBatch.from_arrays([], schema=self.schema)
+            nothing = [pa.array([], kind) for kind in self.schema.types]
+            yield pa.RecordBatch.from_arrays(nothing, schema=self.schema)
 
     def _too_large(self) -> QueryFailed:
         return QueryFailed(
@@ -251,7 +248,7 @@ class _Reading:
     def run(self, text: str) -> Iterator[pa.RecordBatch]:
         statement = self._statement = adbc.AdbcStatement(self._session.adbc)
         statement.set_options(**{_HINT: str(FIRST_BYTES)})
-        statement.set_sql_query(text)
+        statement.set_sql_query(text + "\n")  # a comment may end it, and a parenthesis follows
         handle, _ = statement.execute_query()
         self._reader = _reader.AdbcRecordBatchReader._import_from_c(handle.address)
         first = self._next()

@@ -75,14 +75,15 @@ def with_literals(text: str, values: Sequence[bytes | None], oids: Sequence[int]
     """
     Each ``$n`` replaced by its value, cast to the type the server found for it.
 
-    Raises KeyError for a type that is not in TYPES.
+    A type that is not in TYPES was inferred from where the parameter stands: there a bare
+    literal gets the same.
     """
-    literals = [_literal(value, TYPES[oid]) for value, oid in zip(values, oids, strict=True)]
+    literals = [_literal(value, TYPES.get(oid)) for value, oid in zip(values, oids, strict=True)]
     return _replaced(
         text, lambda token: literals[int(token["number"]) - 1] if token["number"] else None
     )
 
 
-def _literal(value: bytes | None, kind: str) -> str:
+def _literal(value: bytes | None, kind: str | None) -> str:
     quoted = "NULL" if value is None else "'" + value.decode().replace("'", "''") + "'"
-    return f"({quoted}::pg_catalog.{kind})"
+    return f"({quoted}::pg_catalog.{kind})" if kind else quoted

@@ -218,7 +218,11 @@ class Session:
         if self._broken:
             raise psycopg.OperationalError("the session is closed")
         if self._timeouts.get(which) != self._timeout_ms:
-            self._command(which, f"SET statement_timeout = {self._timeout_ms}")
+            try:
+                self._command(which, f"SET statement_timeout = {self._timeout_ms}")
+            except (psycopg.Error, adbc.Error):
+                self._broken = True  # its login was lost, or could not be had
+                raise
             self._timeouts[which] = self._timeout_ms
 
     def _command(self, which: str, text: str) -> None:
