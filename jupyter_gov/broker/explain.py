@@ -15,14 +15,16 @@ from jupyter_gov.access.model import Eligibility, Grant
 from jupyter_gov.audit.ports import AuditLog
 from jupyter_gov.broker.caller import SignedRequest
 from jupyter_gov.broker.desk import GrantDesk
+from jupyter_gov.broker.groups import held_to_groups
 from jupyter_gov.broker.intake import Asked, Gated, Intake, fault_of, need_of
 from jupyter_gov.broker.ports import Policy
 from jupyter_gov.broker.record import Recorder
 from jupyter_gov.broker.views import grant_view, principal_view, table_view
-from jupyter_gov.errors import Denied, GovError, QueryFailed
+from jupyter_gov.errors import Denied, GovError, NoGrant, QueryFailed
 from jupyter_gov.identity.model import Principal
 from jupyter_gov.identity.ports import Clock
 from jupyter_gov.sql import gate
+from jupyter_gov.sql.classify import Classified, classify
 from jupyter_gov.sql.gate import Statement
 from jupyter_gov.sql.reading import Reads
 from jupyter_gov.wire.messages import (
@@ -82,7 +84,7 @@ class ExplainFlow:
         session = asked.caller.session
         if found.refusal is not None:
             found.refusal.record = record
-        told = found.told(asked.policy, asked.query.connection, principal_view(session.principal))
+        told = found.told(asked.policy, asked.query, principal_view(session.principal))
         grant = found.choice if isinstance(found.choice, Grant) else None
         return replace(
             told,
@@ -116,23 +118,31 @@ class Findings:
             return "deny" if isinstance(self.refusal, Denied) else "fail"
         return "open" if isinstance(self.choice, Eligibility) else "allow"
 
-    def told(self, policy: Policy, connection: str, principal: PrincipalView) -> Explanation:
+    def _classified(self, policy: Policy, query: Query) -> Classified | None:
+        """None for a stranger's statement, which nobody looks at."""
+        if self.gated is None and isinstance(self.refusal, NoGrant):
+            return None
+        engine = policy.engines[query.connection]
+        return classify(query.sql, engine.dialect, engine.functions, {})
+
+    def told(self, policy: Policy, query: Query, principal: PrincipalView) -> Explanation:
         """The explanation, but for what only a session has."""
         statement, choice = self.statement, self.choice
-        source = _eligibility_of(policy, choice)
+        source, classified = _eligibility_of(policy, choice), self._classified(policy, query)
         return Explanation(
             decision=self.decision,
             rule=_rule(choice, self.refusal),
-            connection=connection,
+            connection=query.connection,
             principal=principal,
             eligibility=source.name if source else "",
             opens_for=show_duration(choice.default_duration)
             if isinstance(choice, Eligibility)
             else "",
-            kind=statement.action if statement else "",
+            kind=classified.kind if classified else "",
+            risk=classified.risk if classified else "",
             binds=statement.binds if statement else (),
             relations=statement.relations if statement else (),
-            tables=_tables(policy, connection, source, self.reads) if self.reads else (),
+            tables=_tables(policy, query.connection, source, self.reads) if self.reads else (),
             exact=self.reads.exact if self.reads else True,
             refusal=encode_error(self.refusal) if self.refusal else None,
         )
@@ -165,10 +175,12 @@ def reads_under(policy: Policy, choice: Choice, statement: Statement) -> Reads:
     """
     What *statement* would read under that grant or eligibility.
 
-    Raises UnknownName, EngineRefused, QueryFailed, DatabaseUnavailable.
+    Raises StatementRefused, UnknownName, EngineRefused, QueryFailed, DatabaseUnavailable.
     """
     source = _eligibility_of(policy, choice)
     assert source is not None  # what was chosen comes from the configuration in force
+    held = held_to_groups(policy, source.name, choice.connection, statement)
+    statement = held.statement if held else statement
     tables = choice.tables if isinstance(choice, Grant) else frozenset(choice.tables)
     return policy.engines[choice.connection].reads(
         statement, profile=policy.profiles[source.name], tables=tables

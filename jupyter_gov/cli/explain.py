@@ -35,6 +35,6 @@ def run(files: list[Path], asked: argparse.Namespace) -> int:
     query = Query(query_id="", connection=asked.connection, sql=asked.sql)
     with policy_now(checked, settings.state_dir) as policy:
         found = foresee(policy, query, principal, at=ForwardClock()())
-        told = encode(found.told(policy, asked.connection, principal_view(principal)))
+        told = encode(found.told(policy, query, principal_view(principal)))
     print(told.decode() if asked.json else decode(Explanation, told).of(asked.sql))
     return 1 if found.refusal else 0

@@ -92,7 +92,7 @@ def _facts(told: Explanation) -> Iterator[tuple[str, str]]:
     elif told.eligibility:
         yield "grant", f"none yet; {told.eligibility} would give one for {told.opens_for}"
     if told.kind:
-        yield "statement", _classified(told)
+        yield "statement", f"{told.kind}, risk {told.risk}"
     if told.relations:
         yield "relations", ", ".join(told.relations)
     if told.binds:
@@ -107,15 +107,6 @@ def _who(told: Explanation) -> str:
     who = told.principal
     name = f"{who.name} (agent of {who.on_behalf_of})" if who.on_behalf_of else who.name
     return f"{name}, for: {told.purpose}" if told.purpose else name
-
-
-def _classified(told: Explanation) -> str:
-    parts = [told.kind]
-    if told.risk:
-        parts.append(f"risk {told.risk}")
-    if told.bounded is not None:
-        parts.append("single rows by key" if told.bounded else "bulk")
-    return ", ".join(parts)
 
 
 def _columns(told: Explanation) -> Iterator[tuple[str, str, str]]:

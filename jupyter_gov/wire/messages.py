@@ -323,11 +323,12 @@ class Explanation:
     opens_for: str = ""
     """How long the default grant would last, such as ``30m``."""
     kind: str = ""
-    """What the statement does, such as ``read``; empty if it was not understood."""
+    """
+    What the statement does: ``read``, ``write``, ``ddl``, ``admin``, ``transaction``, or
+    ``unsafe`` if that cannot be told; empty if it was not looked at.
+    """
     risk: str = ""
-    """How much it may touch: ``low``, ``medium``, ``high``; empty if it was not understood."""
-    bounded: bool | None = None
-    """Whether it reads single rows by their key; else it is bulk.  Null if that is not known."""
+    """How much it could do: ``low``, ``medium``, ``high`` or ``critical``."""
     binds: tuple[str, ...] = ()
     """Names of its parameters."""
     relations: tuple[str, ...] = ()

@@ -57,7 +57,7 @@ class TestAllowed:
         assert told.rule == f"grant {grant} covers it, by the eligibility analysts"
         assert (told.grant.grant, told.eligibility) == (grant, "analysts")
         assert told.relations == ("patients", "encounters")
-        assert told.kind == "read"
+        assert (told.kind, told.risk) == ("read", "low")
         assert (told.principal.name, told.purpose) == ("ana", "Quality improvement")
         assert told.exact
         assert columns_of(told) == {
@@ -164,6 +164,21 @@ class TestRefused:
         con = kernel.connect("clinic")
         con.query("SELECT 1")
         assert con.explain("SELECT 1", grant="G-000000000000").error.code == "no_grant"
+
+    @pytest.mark.parametrize(
+        ("sql", "kind", "risk"),
+        [
+            ("UPDATE patients SET sex = 'F'", "write", "critical"),
+            ("DROP TABLE patients", "ddl", "high"),
+            ("SELECT load_extension('x')", "unsafe", "critical"),
+            ("SELECT ((", "unsafe", "critical"),
+            ("SELECT * FROM staff_notes", "read", "low"),
+        ],
+    )
+    def test_what_the_statement_is(self, kernel, sql, kind, risk):
+        """Is said of one that is refused too."""
+        told = kernel.connect("clinic").explain(sql)
+        assert (told.kind, told.risk) == (kind, risk)
 
 
 class TestAStranger:

@@ -44,7 +44,7 @@ class TestAsText:
             TableView(name="claims", kind="table"),
         )  # fmt: skip
         shown = repr(told(
-            grant=GRANT, eligibility="analysts", kind="read", risk="low", bounded=False,
+            grant=GRANT, eligibility="analysts", kind="read", risk="low",
             relations=("patients", "claims"), binds=("zip",), tables=tables, record="R-1",
             purpose="Quality",
         ))  # fmt: skip
@@ -53,7 +53,7 @@ class TestAsText:
             "rule: because",
             "as: ana, for: Quality",
             "grant: G-1 (analysts), 10 min left",
-            "statement: read, risk low, bulk",
+            "statement: read, risk low",
             "relations: patients, claims",
             "parameters: :zip",
             "record: R-1",
