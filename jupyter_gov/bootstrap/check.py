@@ -21,10 +21,13 @@ from jupyter_gov.connections.secrets import SecretRef
 from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable
 from jupyter_gov.identity.evaluation import EvaluationIdentity
 from jupyter_gov.masking.detection.model import DetectorSpec
-from jupyter_gov.masking.model import ColumnPolicy, Profile, Treatment
+from jupyter_gov.masking.model import SUBJECT, ColumnPolicy, Profile, Treatment
 from jupyter_gov.masking.places import SmallAreas
 from jupyter_gov.masking.rows import row_filter
 from jupyter_gov.wire.times import show_duration
+
+MIN_GROUP = 11
+"""People of a group, where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,7 @@ class Checked:
     purposes: Mapping[str, str]
     identifiers: Mapping[str, str]
     """tag → class of identifier, or ``none``, as the administrator says."""
+    areas: SmallAreas
     identities: Mapping[str, EvaluationIdentity]
     digest: str
     lines: Mapping[str, str]
@@ -69,7 +73,9 @@ def check(settings: Settings) -> Checked:
             _profile(where, eligibility, by_tag, untagged, tags, problems),
             small_areas=areas.areas,
             rows=_rows(where, value, problems),
+            min_group=eligibility.min_group,
         )
+        _check_groups(where, profiles[name], problems)
     for name, own in tags.items():
         of_it = [profile for profile in profiles.values() if profile.connection == name]
         problems += treatments.subjects(name, own, of_it)
@@ -88,6 +94,7 @@ def check(settings: Settings) -> Checked:
         detectors=specs,
         purposes=purposes,
         identifiers=read["identifiers"],
+        areas=areas,
         identities=identities,
         digest=hashlib.sha256(json.dumps(lines, sort_keys=True).encode()).hexdigest()[:16],
         lines=lines,
@@ -203,7 +210,7 @@ def _eligibility(
     keys = (
         "who", "agents", "connection", "tables", "actions", "approval", "default_duration",
         "max_duration", "clear", "treatments", "max_rows", "max_queries", "preset",
-        "data_use_agreement", "rows",
+        "data_use_agreement", "rows", "aggregate_only", "min_group",
     )  # fmt: skip
     reader = Reader(where, value, problems, keys)
     connection = reader.text("connection")
@@ -248,7 +255,24 @@ def _eligibility(
         max_queries=reader.count("max_queries", None),
         preset=_preset(reader, value),
         data_use_agreement=_given(reader, value, "data_use_agreement"),
+        min_group=_min_group(reader, value),
     )
+
+
+def _min_group(reader: Reader, value: Any) -> int:
+    """0 where rows may be seen."""
+    given = value if isinstance(value, Mapping) else {}
+    only = given.get("aggregate_only", False)
+    if not isinstance(only, bool):
+        reader.bad('["aggregate_only"]', "write True or False")
+    if not only:
+        if "min_group" in given:
+            reader.bad('["min_group"]', 'needs "aggregate_only": True beside it')
+        return 0
+    size = reader.count("min_group", MIN_GROUP) or MIN_GROUP
+    if size < 2:
+        reader.bad('["min_group"]', "a group of one person is a person; write 2 or more")
+    return size
 
 
 def _given(reader: Reader, value: Any, key: str) -> str:
@@ -309,6 +333,22 @@ def _profile(
         untagged=treatments.placed(untagged, eligibility.connection),
         tags=tags.get(eligibility.connection, {}),
     )
+
+
+def _check_groups(where: str, profile: Profile, problems: list[str]) -> None:
+    """Whether the people of a group can be counted."""
+    if not profile.min_group:
+        return
+    if not any(profile.subject_of(table) for table in profile.tags):
+        problems.append(
+            f'{where}["aggregate_only"]: no table has a column tagged "{SUBJECT}", so the people'
+            " of a group cannot be counted"
+        )
+    elif profile.policy(SUBJECT).treatment is Treatment.WITHHOLD:
+        problems.append(
+            f'{where}["aggregate_only"]: the tag "{SUBJECT}" is withheld, so the people of a group'
+            ' cannot be counted; treat it as "pseudonym"'
+        )
 
 
 def _rows(where: str, value: Any, problems: list[str]) -> dict[str, str]:

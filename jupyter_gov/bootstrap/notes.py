@@ -11,10 +11,14 @@ from jupyter_gov.bootstrap.settings import PATHS
 from jupyter_gov.connections.model import leaf_tags
 from jupyter_gov.masking.model import Treatment
 
+_STAND_FOR_VALUES = frozenset({Treatment.PSEUDONYM, Treatment.FPE, Treatment.SURROGATE})
+
 
 def notes(checked: Checked) -> tuple[str, ...]:
     """Each names its config path: printed by the check, logged and recorded at a start."""
-    presets = preset_notes(checked.eligibilities, checked.profiles, checked.identifiers)
+    presets = preset_notes(
+        checked.eligibilities, checked.profiles, checked.identifiers, checked.areas
+    )
     return (*_untagged(checked), *_look_up_tables(checked), *presets)
 
 
@@ -43,12 +47,12 @@ def _look_up_tables(checked: Checked) -> Iterator[str]:
         for tag in sorted(used):
             if (
                 first.policy(tag).treatment is Treatment.CLEAR
-                and second.policy(tag).treatment is Treatment.PSEUDONYM
+                and second.policy(tag).treatment in _STAND_FOR_VALUES
                 and (tag, first.connection) not in said
             ):
                 said.add((tag, first.connection))
                 yield (
                     f'{PATHS["eligibilities"]}["{shows}"]: shows {tag!r} as it is, and'
-                    f' ["{hides}"] shows its pseudonym on the same connection: whoever sees both'
-                    " has a look-up table"
+                    f' ["{hides}"] shows its {second.policy(tag).treatment} on the same'
+                    " connection: whoever sees both has a look-up table"
                 )

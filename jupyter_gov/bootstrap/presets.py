@@ -10,6 +10,7 @@ from jupyter_gov.bootstrap.settings import PATHS
 from jupyter_gov.connections.model import leaf_tags
 from jupyter_gov.masking.identifiers import NONE, Identifier
 from jupyter_gov.masking.model import Profile, Treatment
+from jupyter_gov.masking.places import SmallAreas
 from jupyter_gov.masking.presets import Judged, Preset, columns_by_tag, judge
 from jupyter_gov.masking.rows import row_filter
 
@@ -122,6 +123,7 @@ def preset_notes(
     eligibilities: Mapping[str, Eligibility],
     profiles: Mapping[str, Profile],
     own: Mapping[str, str],
+    areas: SmallAreas,
 ) -> Iterator[str]:
     """What an eligibility with a preset rests on: the administrator's word, and what is left."""
     for name, eligibility in eligibilities.items():
@@ -129,17 +131,22 @@ def preset_notes(
             continue
         preset = Preset(eligibility.preset)
         where = f'{PATHS["eligibilities"]}["{name}"]'
+        every = judged(preset, eligibility, profiles[name], own)
         shown = [
             f"{found.tag} ({', '.join(found.columns)})"
-            for found in judged(preset, eligibility, profiles[name], own)
+            for found in every
             if found.identifier == NONE and found.treatment is Treatment.CLEAR
         ]
         agreement = (
             f" under {eligibility.data_use_agreement}" if eligibility.data_use_agreement else ""
         )
-        yield (
-            f"{where}: rules of {preset} applied{agreement}; shown as they are, because"
-            f" {PATHS['identifiers']} says that they identify nobody:"
-            f" {'; '.join(shown) if shown else 'no column'}"
-            + (f"; {UNTOLD}" if preset is Preset.SAFE_HARBOR else "")
+        small = any(found.treatment is Treatment.ZIP3 for found in every)
+        yield "; ".join(
+            [
+                f"{where}: rules of {preset} applied{agreement}",
+                f"shown as they are, because {PATHS['identifiers']} says that they identify nobody:"
+                f" {', '.join(shown) if shown else 'no column'}",
+                *([f"small ZIP areas by {areas.source} ({areas.date})"] if small else []),
+                *([UNTOLD] if preset is Preset.SAFE_HARBOR else []),
+            ]
         )

@@ -9,7 +9,7 @@ import pytest
 from jupyter_gov.cli.main import main
 from jupyter_gov.errors import GrantOver
 from tests.conftest import demo_config, populate
-from tests.support.gateway import running
+from tests.support.gateway import ROOT, running
 
 HARBOR = """
 c.GovMasking.identifiers = {"category": "none", "code": "none", "amount": "none",
@@ -110,6 +110,8 @@ class TestTheRecord:
         )
         assert "category (" in research
         assert "patients.sex" in research
+        assert "small ZIP areas by HHS, Guidance" in research
+        assert "(2000 census)" in research
         assert research.endswith("is not checked")
         assert "rules of limited_data_set applied under DUA-2026-014" in registry
 
@@ -145,6 +147,20 @@ def show(tmp_path, clinic_db, monkeypatch, capsys):
         return code, "".join(capsys.readouterr())
 
     return run
+
+
+class TestTheHowTo:
+    TEXT = (ROOT / "docs" / "howto" / "apply-safe-harbor.md").read_text()
+
+    @pytest.mark.parametrize("number", [1, 2], ids=["safe harbor", "limited data set"])
+    def test_what_it_says_is_good(self, tmp_path, clinic_db, monkeypatch, capsys, number):
+        """Its own blocks, over the demo's configuration."""
+        monkeypatch.setenv("CLINIC_DB", str(clinic_db))
+        identifiers, *eligibilities = re.findall(r"```python\n(.*?)```", self.TEXT, re.DOTALL)
+        own_tags = 'c.GovMasking.treatments.update(ward="withhold", trial_code="withhold")\n'
+        config = demo_config(tmp_path, own_tags + identifiers + eligibilities[number - 1])
+        assert main(["config", "check", "--config", str(config)]) == 0
+        assert "applied" in capsys.readouterr().out
 
 
 class TestShow:
