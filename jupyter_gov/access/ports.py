@@ -44,5 +44,8 @@ class GrantStore(Protocol):
         False if it cannot be written now; it stays counted, and the next `settle` tries again.
         """
 
+    def recount(self, grant_id: str, *, queries: int, rows: int) -> None:
+        """After a crash: at least so many were counted, where the grant sets no limit."""
+
     def end_grant(self, grant_id: str, *, at: datetime, why: str) -> bool:
         """Mark it as ended for good; False if it was.  A clock set back cannot revive it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +40,12 @@ class AuditLog(Protocol):
 
     def open_intents(self) -> list[Event]:
         """Intents without an outcome: what a crash left behind."""
+
+    def crashed(self) -> bool:
+        """Whether the gateway that served last did not end in order."""
+
+    def ran_under(self, grants: Collection[str]) -> dict[str, tuple[int, int]]:
+        """Grant → statements that were about to run under it, and the rows they sent."""
 
     def leaves(self, *, after: int = -1) -> Iterator[Leaf]:
         """Every row with a seq above *after*, in order."""

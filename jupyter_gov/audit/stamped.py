@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from jupyter_gov.audit.events import Event
@@ -28,6 +28,12 @@ class StampedLog:
 
     def open_intents(self) -> list[Event]:
         return self._log.open_intents()
+
+    def crashed(self) -> bool:
+        return self._log.crashed()
+
+    def ran_under(self, grants: Collection[str]) -> dict[str, tuple[int, int]]:
+        return self._log.ran_under(grants)
 
     def leaves(self, *, after: int = -1) -> Iterator[Leaf]:
         return self._log.leaves(after=after)

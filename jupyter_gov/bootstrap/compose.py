@@ -249,7 +249,7 @@ class Gateway:
 
     def start(self) -> None:
         """Close what a crash left open, and record that the gateway serves.  Raises."""
-        interrupted = recover(self.log, self.clock)
+        interrupted = recover(self.log, self.store, self.clock)
         swept = sum(each.sweep() for each in self._policy.engines.values())
         now = self.clock()
         self.log.append(

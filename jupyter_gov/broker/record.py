@@ -11,6 +11,7 @@ import hashlib
 import time
 
 from jupyter_gov.access.model import Eligibility, Grant
+from jupyter_gov.access.ports import GrantStore
 from jupyter_gov.audit.events import Actor, Event, new_record_id
 from jupyter_gov.audit.ports import AuditLog
 from jupyter_gov.audit.sealing import AuditKey
@@ -197,9 +198,18 @@ class Recorder:
         return refusal
 
 
-def recover(log: AuditLog, clock: Clock) -> int:
-    """After a crash: close every intent without an outcome as interrupted.  Returns how many."""
+def recover(log: AuditLog, grants: GrantStore, clock: Clock) -> int:
+    """
+    After a crash: close every intent without an outcome as interrupted, and count again what ran.
+
+    Returns how many were closed.
+    """
     left = log.open_intents()
+    if log.crashed():
+        held = [grant.grant_id for grant in grants.open_grants()]
+        for grant_id, (statements, rows) in log.ran_under(held).items():
+            grants.recount(grant_id, queries=statements, rows=rows)
+        grants.settle()
     for intent in left:
         log.append(
             Event(

@@ -18,7 +18,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,6 +120,33 @@ class SqliteAuditLog:
                 " (SELECT 1 FROM leaf AS o WHERE o.of = i.record AND o.kind = 'outcome')"
             ).fetchall()
         return [read_event(body) for (body,) in rows]
+
+    def crashed(self) -> bool:
+        with contextlib.closing(self._connect()) as connection:
+            last = connection.execute(
+                "SELECT kind FROM leaf WHERE kind IN ('gateway.started', 'gateway.stopped')"
+                " ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+        return last is not None and last[0] == "gateway.started"
+
+    def ran_under(self, grants: Collection[str]) -> dict[str, tuple[int, int]]:
+        ran = dict.fromkeys(grants, (0, 0))
+        marks = [grant.encode() for grant in ran]
+        with contextlib.closing(self._connect()) as connection:
+            bodies = connection.execute(
+                "SELECT body FROM leaf WHERE kind IN ('intent', 'outcome') ORDER BY seq"
+            )
+            for (body,) in bodies:
+                if not any(mark in body for mark in marks):
+                    continue  # most records are of grants that ended long ago
+                event = read_event(body)
+                if event.grant in ran:
+                    statements, rows = ran[event.grant]
+                    if event.kind == "intent":
+                        ran[event.grant] = statements + 1, rows
+                    else:
+                        ran[event.grant] = statements, rows + int(event.says.get("rows", 0))
+        return ran
 
     def leaves(self, *, after: int = -1) -> Iterator[Leaf]:
         return read_leaves(self.path, after=after)

@@ -63,8 +63,8 @@ class Grants(Transactions):
 
     What a grant limits is counted in the database, and on disk before anything more happens: no
     two statements and no crash can spend it twice.  What it does not limit is counted in memory,
-    and written by `settle` and by the grant's end: nothing waits for it, and the statements that
-    a crash cuts off stand in the audit log.
+    and written by `settle` and by the grant's end, so that nothing waits for it; what a crash takes
+    with it is counted again from the audit log.
     """
 
     def __init__(self, engine: Engine, reserve: Reserve | None = None) -> None:
@@ -230,6 +230,14 @@ class Grants(Transactions):
             if ended and used.written:
                 self._recent.forget([("grants", used.grant.session_id)])
                 self._used.pop(used.grant.grant_id, None)
+
+    def recount(self, grant_id: str, *, queries: int, rows: int) -> None:
+        used = self._counted(grant_id)
+        if used is not None:
+            with self._counting:
+                used.queries = max(used.queries, queries)
+                used.rows = max(used.rows, rows)
+                used.written = False
 
     def end_grant(self, grant_id: str, *, at: datetime, why: str) -> bool:
         with self._counting:

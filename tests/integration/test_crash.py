@@ -7,6 +7,7 @@ import random
 import signal
 import sqlite3
 import time
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -47,8 +48,10 @@ def check_record(site: Site, load: Load) -> None:
     assert done.returncode == 0, done.stdout
     assert "has no outcome yet" not in done.stdout
     with contextlib.closing(sqlite3.connect(site.gateway.state_dir / "state.sqlite")) as state:
-        given = {grant for (grant,) in state.execute("SELECT grant_id FROM grant_")}
-    assert given <= {r["grant"] for r in records if r["kind"] == "grant.opened"}
+        counted = dict(state.execute("SELECT grant_id, queries FROM grant_"))
+    assert counted.keys() <= {r["grant"] for r in records if r["kind"] == "grant.opened"}
+    ran = Counter(r["grant"] for r in records if r["kind"] == "intent")
+    assert counted == {grant: ran[grant] for grant in counted}
 
 
 def kill_under_load(site: Site, kernels: list, seconds: float) -> Load:

@@ -324,8 +324,8 @@ def a_crash_before_the_outcome(gov: Hospital) -> None:
     with pytest.raises(Killed):
         gov.ask(caller)
     (intent,) = gov.recorded("intent")
-    assert recover(gov.log, gov.clock) == 1
-    assert recover(gov.log, gov.clock) == 0
+    assert recover(gov.log, gov.store, gov.clock) == 1
+    assert recover(gov.log, gov.store, gov.clock) == 0
     (outcome,) = gov.recorded("outcome")
     assert (outcome.of, outcome.says["result"]) == (intent.record, "interrupted")
 

@@ -121,6 +121,29 @@ class TestOpenIntents:
         assert log.open_intents() == [left]
 
 
+class TestAfterACrash:
+    def test_it_is_known(self, log):
+        """The last gateway started and did not stop, whatever a command line recorded since."""
+        assert not log.crashed()
+        log.append(event("gateway.started"))
+        log.append(event("server.enrolled"))
+        assert log.crashed()
+        log.append(event("gateway.stopped"))
+        log.append(event("server.enrolled"))
+        assert not log.crashed()
+
+    def test_what_ran_under_a_grant(self, log):
+        """Statements by their intents, rows by their outcomes; other grants stay out of it."""
+        for grant, rows in (("G-1", 5), ("G-2", 7), ("G-1", 8)):
+            intent = event("intent", grant=grant, says={"sql": "under G-9"})
+            log.append(intent)
+            log.append(event("outcome", grant=grant, of=intent.record, says={"rows": rows}))
+        log.append(event("intent", grant="G-1"))  # cut off by the crash
+        log.append(event("outcome", grant="G-1", says={"result": "interrupted"}))
+        assert log.ran_under(["G-1", "G-9"]) == {"G-1": (3, 13), "G-9": (0, 0)}
+        assert log.ran_under([]) == {}
+
+
 class Circular(dict):  # type: ignore[type-arg]
     def __init__(self) -> None:
         super().__init__(me=self)

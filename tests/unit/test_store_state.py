@@ -254,6 +254,17 @@ class TestSessions:
         assert State(engine).grant("G-1").queries == 1
         engine.dispose()
 
+    def test_what_a_crash_took_is_counted_again(self, store, other):
+        """Never less than was known, and only what the grant does not limit."""
+        store.add_grant(grant(max_rows=100))
+        store.take_rows("G-1", 30)
+        again = other()
+        again.recount("G-1", queries=4, rows=10**6)
+        again.recount("G-1", queries=3, rows=0)
+        again.recount("G-none", queries=3, rows=0)
+        assert again.settle()
+        assert (other().grant("G-1").queries, other().grant("G-1").rows) == (4, 30)
+
     def test_an_end_is_final(self, store):
         """The first reason stays."""
         store.start_session(session())
