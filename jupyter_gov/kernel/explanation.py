@@ -63,7 +63,7 @@ class Explanation(m.Explanation):
             for row in _columns(self)
         )
         if columns:
-            head = "".join(f"<th>{name}</th>" for name in ("column", "treatment", "enforcement"))
+            head = "".join(f"<th>{name}</th>" for name in ("column", "treatment", "guarantee"))
             columns = f"<table><thead><tr>{head}</tr></thead><tbody>{columns}</tbody></table>"
         return f'<div class="jp-gov-explanation"><table>{rows}</table>{columns}</div>'
 
@@ -114,4 +114,5 @@ def _columns(told: Explanation) -> Iterator[tuple[str, str, str]]:
         if not table.columns:
             yield f"{table.name}", "no column of it", ""
         for column in table.columns:
-            yield f"{table.name}.{column.name}", column.treatment, column.enforcement
+            promised = column.guarantee or column.enforcement
+            yield f"{table.name}.{column.name}", column.treatment, promised

@@ -147,6 +147,7 @@ class PolicyGateway:
             "c.GovGateway.keyfile": "",
             "c.GovGateway.requests_per_second": 10_000.0,
             PATHS["evaluation_identities"]: _identities(settings, self._people),
+            PATHS["detectors"]: _detectors(settings),
         }
         for name, path in PATHS.items():
             value = getattr(settings, name)
@@ -207,6 +208,23 @@ class PolicyGateway:
         self._clients.append(client)
         own = "" if listed else chosen
         return client.attached(self._persons[person], purpose=listed, own_purpose=own, agent=agent)
+
+
+def _detectors(settings: Settings) -> dict[str, object]:
+    """As they are, with paths that do not depend on where the last config file lies."""
+
+    def absolute(key: str, value: object) -> object:
+        if key not in ("model", "recall") or not isinstance(value, str):
+            return value
+        path = settings.base / Path(value).expanduser()
+        return str(path) if path.exists() else value
+
+    return {
+        name: {key: absolute(key, value) for key, value in says.items()}
+        if isinstance(says, Mapping)
+        else says
+        for name, says in mapping_of(settings, "detectors", []).items()
+    }
 
 
 def _identities(

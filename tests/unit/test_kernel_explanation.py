@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jupyter_gov.errors import OutOfScope, Position, UnknownName
@@ -62,6 +64,12 @@ class TestAsText:
             "  patients.sex  clear (clear)",
             "  claims        no column of it",
         ]
+
+    def test_a_scanned_column_says_what_its_detector_can_do(self):
+        """The whole sentence, where there is one."""
+        notes = replace(column("notes", "seal", "scanned"), guarantee="scanned by x: PERSON 0.8")
+        table = TableView(name="t", kind="table", columns=(notes,))
+        assert "t.notes  seal (scanned by x: PERSON 0.8)" in repr(told(tables=(table,)))
 
     def test_what_is_not_known_for_sure(self):
         """Is said as that."""
