@@ -57,6 +57,9 @@ _KEYS: dict[str, dict[str, tuple[str, str]]] = {
         "data_use_agreement": ("none", "Reference of the agreement under which the data is given;"
                                " it stands in the record of each grant. A limited data set needs"
                                " one."),
+        "aggregate_only": ("`False`", "Counts, sums and averages over groups of people, and no"
+                           " rows."),
+        "min_group": ("11", "With `aggregate_only`: people that a group must have to be shown."),
     },
 }  # fmt: skip
 _SAMPLES: dict[str, Any] = {

@@ -47,6 +47,8 @@ class Eligibility:
     """The rules that its profile is held to; empty: none."""
     data_use_agreement: str = ""
     """Reference of the agreement under which it is given."""
+    min_group: int = 0
+    """Results are of groups of at least so many people; 0: rows may be seen."""
 
     def fits(self, person: str, groups: frozenset[str], *, agent: bool) -> bool:
         """Whether this is for that person, or for that person's agent."""

@@ -25,6 +25,7 @@ from jupyter_gov.audit.ports import AuditLog
 from jupyter_gov.broker.caller import Caller, SignedRequest
 from jupyter_gov.broker.desk import GrantDesk
 from jupyter_gov.broker.end import grant_over, timed_out
+from jupyter_gov.broker.groups import held_to_groups, in_own_text
 from jupyter_gov.broker.intake import Intake, fault_of
 from jupyter_gov.broker.ports import Policy, Sink
 from jupyter_gov.broker.record import Recorder
@@ -37,6 +38,7 @@ from jupyter_gov.masking.detection.detector import Surrogates
 from jupyter_gov.masking.frame import NO_SURROGATES, FrameMask, Replaces
 from jupyter_gov.masking.treatments import Seals
 from jupyter_gov.sql import gate
+from jupyter_gov.sql.aggregate import Grouped
 from jupyter_gov.wire.messages import Bind, Query
 
 _ITS_TIME = "ended while the statement ran: its time was over"
@@ -54,6 +56,8 @@ class Allowed:
     grant: Grant
     opened: bool
     intent: Event
+    held: Grouped | None = None
+    """What runs in the statement's place, where only groups are shown."""
 
 
 class QueryFlow:
@@ -90,6 +94,7 @@ class QueryFlow:
             try:
                 gated = self._intake.gated(asked)  # 3 coarse authorise, 4 gate
                 grant, opened = self._desk.settle(policy, caller, gated.need)  # 5 decide
+                held = held_to_groups(policy, grant.eligibility, query.connection, gated.statement)
                 intent = self._record.intent(caller, query, policy, gated.statement, grant)
             except Exception as problem:
                 why = problem if isinstance(problem, GovError) else fault_of(problem)
@@ -100,7 +105,7 @@ class QueryFlow:
             self._log.append(intent)  # 6 record the intent; raises: nothing runs
             allowed = Allowed(
                 caller=caller, query=query, policy=policy, statement=gated.statement,
-                binds=gated.binds, grant=grant, opened=opened, intent=intent,
+                binds=gated.binds, grant=grant, opened=opened, intent=intent, held=held,
             )  # fmt: skip
             self._execute(allowed, sink)  # 7 execute, 8 mask, 9 outcome
 
@@ -132,7 +137,7 @@ class QueryFlow:
             if not self._grants.spend(grant.grant_id):
                 raise self._used_up(grant)
             execution = allowed.policy.engines[grant.connection].start(
-                allowed.statement,
+                allowed.held.statement if allowed.held else allowed.statement,
                 allowed.binds,
                 profile=allowed.policy.profiles[grant.eligibility],
                 tables=grant.tables,
@@ -157,6 +162,7 @@ class QueryFlow:
                 stream.note(execution, profile, detectors)
                 execution.close()
         except GovError as problem:
+            problem = in_own_text(problem, allowed.held, allowed.query.sql)
             error = run.ended or self._in_time(problem, run, grant, left)
         except Exception as fault:  # ours; it must still close the intent, and is not shown
             error = run.ended or fault_of(fault)

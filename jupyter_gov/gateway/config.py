@@ -107,7 +107,8 @@ class GovAccess(Configurable):
 
     eligibilities = _mapping(
         "name → who, agents, connection, tables, actions, approval, default_duration,"
-        " max_duration, clear, treatments, max_rows, max_queries, preset, data_use_agreement."
+        " max_duration, clear, treatments, max_rows, max_queries, preset, data_use_agreement,"
+        " rows, aggregate_only, min_group."
     )
     purposes = _mapping("name → what it means; offered when a kernel is attached.")
 

@@ -150,6 +150,8 @@ class Profile:
     """Three-digit ZIP areas that become 000."""
     rows: Mapping[str, str] = field(default_factory=dict)
     """table → the condition on the rows it shows; see `rows.row_filter`."""
+    min_group: int = 0
+    """Results are of groups of at least so many subjects; 0: rows may be seen."""
 
     @property
     def profile_id(self) -> str:
@@ -164,6 +166,7 @@ class Profile:
                 },
                 sorted(self.small_areas),
                 dict(self.rows),
+                *([self.min_group] if self.min_group else []),
             ],
             sort_keys=True,
         )
@@ -218,6 +221,8 @@ class Profile:
             changed.append("(untagged columns)")
         if newer.small_areas - self.small_areas:
             changed.append("(small ZIP areas)")
+        if newer.min_group > self.min_group:
+            changed.append("(the size of groups)")
         return tuple(changed)
 
 

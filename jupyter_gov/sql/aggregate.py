@@ -10,6 +10,7 @@ limited by what conditions may say, and recorded, not prevented.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from jupyter_gov.sql.aggregate_form import HINT, Form
 from jupyter_gov.sql.edits import Edit, edited, origin
 from jupyter_gov.sql.gate import Statement
 from jupyter_gov.sql.group_clause import clauses
+from jupyter_gov.sql.names import place_of
 from jupyter_gov.sql.places import position_of
 
 _FIX = Next("fix_sql")
@@ -35,9 +37,13 @@ class Grouped:
     edits: tuple[Edit, ...]
 
     def own_place(self, position: Position, sql: str) -> Position | None:
-        """From a place in the longer text to the one in the user's own; None inside ours."""
+        """From a place in the longer text to the one in the user's own, if there is one."""
         offset = origin(self.edits, position.offset)
-        return None if offset is None else position_of(sql, offset)
+        if offset is not None:
+            return position_of(sql, offset)
+        # A name in the condition is one that the user wrote elsewhere.
+        word = re.compile(r"[^\W\d]\w*").match(self.statement.text, position.offset)
+        return place_of(word[0], sql, self.statement.dialect) if word else None
 
 
 def grouped(

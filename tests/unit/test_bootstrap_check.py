@@ -83,6 +83,24 @@ class TestAGoodConfiguration:
         )
         assert profiles["care"].untagged == ColumnPolicy(Treatment.WITHHOLD)
 
+    def test_groups_are_of_eleven_unless_said_otherwise(self):
+        """Where only groups are shown; elsewhere rows are."""
+        own = GOOD["eligibilities"]["analysts"]
+        for given, size in (
+            ({}, 0),
+            ({"aggregate_only": False}, 0),
+            ({"aggregate_only": True}, 11),
+            ({"aggregate_only": True, "min_group": 20}, 20),
+        ):
+            checked = check(
+                settings_of(
+                    eligibilities={"analysts": {**own, **given}},
+                    tags={"clinic": {"patients": {"id": "subject"}}},
+                    treatments={"subject": "pseudonym"},
+                )
+            )
+            assert checked.profiles["analysts"].min_group == size
+
     def test_a_pseudonyms_domain_is_its_tag(self):
         """Unless another is named; other treatments have none."""
         checked = check(settings_of(treatments={**GOOD["treatments"], "mrn": "pseudonym"}))

@@ -161,3 +161,11 @@ class TestTightening:
         newer = Profile(connection="c", by_tag={}, untagged=WITHHOLD, tags={})
         assert before.tightened(newer, frozenset({"p"})) == ("(untagged columns)",)
         assert newer.tightened(before, frozenset({"p"})) == ()
+
+    def test_a_larger_group(self):
+        """A smaller one shows more, and goes on."""
+        before = Profile(connection="c", by_tag={}, untagged=CLEAR, tags={}, min_group=11)
+        newer = Profile(connection="c", by_tag={}, untagged=CLEAR, tags={}, min_group=20)
+        assert before.tightened(newer, frozenset({"p"})) == ("(the size of groups)",)
+        assert newer.tightened(before, frozenset({"p"})) == ()
+        assert before.profile_id != newer.profile_id
