@@ -9,10 +9,11 @@ looked at before anything is served and again while it is served; one finding st
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 import psycopg
@@ -27,14 +28,16 @@ from jupyter_gov.engines.postgres_fetch import Fetch
 from jupyter_gov.engines.postgres_functions import FUNCTIONS
 from jupyter_gov.engines.postgres_grants import DatabaseGrants
 from jupyter_gov.engines.postgres_link import database_of
-from jupyter_gov.engines.postgres_names import Names
+from jupyter_gov.engines.postgres_names import Names, quoted
 from jupyter_gov.engines.postgres_pool import Lease, Pool
 from jupyter_gov.engines.postgres_session import Session
 from jupyter_gov.errors import BindMissing, DatabaseUnavailable, Next
 from jupyter_gov.masking.model import Profile, Treatment
 from jupyter_gov.masking.seals import EngineSeals, Opener, Seals
 from jupyter_gov.sql.binds import numbered
+from jupyter_gov.sql.edits import Edit
 from jupyter_gov.sql.gate import Statement
+from jupyter_gov.sql.lookups import lookups
 from jupyter_gov.sql.names import place_of
 from jupyter_gov.sql.plan import filtered
 from jupyter_gov.sql.qualify import requalified
@@ -45,6 +48,10 @@ _LOOK_EVERY = 60.0
 """Seconds between two looks at the wall while statements run."""
 _SHOWN = 8
 _EXPLAIN = "EXPLAIN (FORMAT JSON) "
+
+
+Spelled = tuple[str, list[Bind]]
+"""A statement with ``$1`` … and the values of these."""
 
 
 class PostgresEngine:
@@ -159,11 +166,30 @@ class PostgresEngine:
         Raises BindMissing, DatabaseUnavailable, Busy, GrantOver.
         """
         found = self._look()
-        text = requalified(statement, self._schemas(profile))
+        plain = self._spelled(statement, binds, profile)
+        by_index = self._by_index(statement, binds, profile, found)
+        ways = [self._spelled(statement, binds, profile, by_index)] if by_index else []
+        groups = [self._names.group(profile)]
+        groups += [self._names.reader(profile, table) for table in sorted(tables)]
+        lease = self.held.lease(grant_id, groups, ends_at)
+        session = self.held.pool.take(lease, deadline)
+        shown = Shown(self._spec.name, found, self.catalog(), profile)
+        return PostgresExecution(
+            self.held.pool, lease, session, statement, [*ways, plain], deadline, shown
+        )
+
+    def _spelled(
+        self,
+        statement: Statement,
+        binds: Mapping[str, Bind],
+        profile: Profile,
+        also: Sequence[Edit] = (),
+    ) -> Spelled:
+        """The statement as PostgreSQL is given it.  Raises BindMissing."""
+        text = requalified(statement, self._schemas(profile), also)
         if statement.kind == "explain":
             text = _EXPLAIN + text[statement.begin :]
         text, order = numbered(text, self.dialect)
-        values = []
         for name in order:
             if name not in binds:
                 raise BindMissing(
@@ -171,15 +197,28 @@ class PostgresEngine:
                     position=place_of(name, statement.text, self.dialect),
                     next=Next("fix_sql"),
                 )
-            values.append(binds[name])
-        groups = [self._names.group(profile)]
-        groups += [self._names.reader(profile, table) for table in sorted(tables)]
-        lease = self.held.lease(grant_id, groups, ends_at)
-        session = self.held.pool.take(lease, deadline)
-        shown = Shown(self._spec.name, found, self.catalog(), profile)
-        return PostgresExecution(
-            self.held.pool, lease, session, statement, text, values, deadline, shown
-        )
+        return text, [binds[name] for name in order]
+
+    def _by_index(
+        self,
+        statement: Statement,
+        binds: Mapping[str, Bind],
+        profile: Profile,
+        found: Findings,
+    ) -> list[Edit]:
+        """Tables of which the statement wants the rows of one pseudonym, to be found by it."""
+        edits = []
+        for each in lookups(statement, binds) if statement.kind == "query" else ():
+            table = self.catalog().resolve(each.table)
+            ways = found.by_pseudonym.get(profile.profile_id, {})
+            way = ways.get((table, each.column)) if table is not None else None
+            if way is None:
+                continue
+            if self.held.knows(way.kept, each.token):
+                edits.append(each.edit(f"{quoted(way.schema)}.{way.function}"))
+            else:
+                self.held.learn(way.learn)
+        return edits
 
     def _schemas(self, profile: Profile) -> dict[str, str]:
         return {schema: self._names.schema(profile, schema) for schema in self._spec.schemas}
@@ -249,26 +288,28 @@ class PostgresExecution:
         lease: Lease,
         session: Session,
         statement: Statement,
-        text: str,
-        values: list[Bind],
+        ways: Sequence[Spelled],
         deadline: float,
         shown: Shown,
     ) -> None:
+        """
+        Args:
+            ways: to ask, all for the same rows; the last is what errors are told of.
+        """
         self.opener: Opener = EngineSeals(lease.minted.seal_key)
         self.names: list[str] = []
         self._pool = pool
         self._lease = lease
         self._session = session
         self._statement = statement
-        self._text = text
-        self._values = values
+        self._ways = ways
         self._deadline = deadline
         self._shown = shown
         self._fetch: Fetch | None = None
         self._lock = threading.Lock()
         self._closed = False
         self._read: tuple[tuple[str, str], ...] | None = None
-        self._words = Words(shown.connection, statement, shown.catalog, shown.profile, text)
+        self._words = Words(shown.connection, statement, shown.catalog, shown.profile, ways[-1][0])
 
     def batches(self) -> Generator[pa.RecordBatch]:
         """
@@ -278,7 +319,7 @@ class PostgresExecution:
         """
         try:
             self._session.begin(max(0.001, self._deadline - time.monotonic()))
-            fetch = self._fetch = Fetch(self._session, self._text, self._values)
+            fetch = self._fetch = self._described()
             self.names = fetch.names
             if self._statement.kind == "explain":
                 yield self._plan(fetch)
@@ -286,6 +327,13 @@ class PostgresExecution:
                 yield from fetch.batches()
         except Exception as error:
             raise self._words.of(error) from None
+
+    def _described(self) -> Fetch:
+        *quick, plain = self._ways
+        for way in quick:
+            with contextlib.suppress(psycopg.Error):
+                return Fetch(self._session, *way)
+        return Fetch(self._session, *plain)
 
     def _plan(self, fetch: Fetch) -> pa.RecordBatch:
         """The lines of it that may be seen: costs would count the rows that a filter hides."""

@@ -16,8 +16,8 @@ import psycopg
 from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.engines.postgres_catalog import Relation, known_as, relations
 from jupyter_gov.engines.postgres_names import ADMIN, Names
-from jupyter_gov.engines.postgres_projections import Planner
-from jupyter_gov.engines.postgres_provision import key_marks
+from jupyter_gov.engines.postgres_projections import ByPseudonym, Planner
+from jupyter_gov.engines.postgres_provision import key_marks, unheld
 from jupyter_gov.engines.postgres_public import rights_of_public
 from jupyter_gov.masking.model import Profile
 
@@ -42,6 +42,14 @@ SELECT p.schema::text, p.view::text, p.relation, p.fingerprint,
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = p.schema
   LEFT JOIN pg_catalog.pg_class c
          ON c.relnamespace = n.oid AND c.relname = p.view AND c.relkind = 'v'
+"""
+_LOOKUPS = f"""
+SELECT l.schema::text, l.function::text FROM {ADMIN}.lookups() l
+ WHERE NOT EXISTS (
+   SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+    WHERE n.nspname = l.schema AND f.proname = l.function AND f.proowner = n.nspowner
+      AND l.body = pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(f.prosrc, 'UTF8')),
+                                     'hex'))
 """
 # Views that were made anew must read twins only, whatever their text says.
 _ASTRAY = """
@@ -81,7 +89,8 @@ acl AS (
     FROM pg_catalog.pg_namespace n WHERE n.nspacl IS NOT NULL
   UNION ALL
   SELECT 'function ' || p.oid::pg_catalog.regprocedure::text, p.proacl,
-         n.nspname ~ '^gov_[0-9a-f]{10}_' AND NOT p.prosecdef, 'EXECUTE'
+         n.nspname ~ '^gov_[0-9a-f]{10}_'
+           AND (NOT p.prosecdef OR p.proname ~ '^lookup_[0-9a-f]{10}$'), 'EXECUTE'
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
    WHERE p.proacl IS NOT NULL
   UNION ALL
@@ -134,6 +143,8 @@ class Findings:
     relations: list[Relation] = field(default_factory=list)
     literals: dict[str, str] = field(default_factory=dict)
     """Constants of conditions on rows, as the projections name them."""
+    by_pseudonym: dict[str, dict[tuple[str, str], ByPseudonym]] = field(default_factory=dict)
+    """Profile id → table and column → how its rows are found by a pseudonym."""
     functions: frozenset[str] = frozenset()
     """The source's functions that are offered."""
 
@@ -164,6 +175,10 @@ def inspect(
         found.relations = relations(session, spec.schemas)
         unique = {profile.profile_id: profile for profile in profiles}
         _projections(session, spec, names, unique, needed, found)
+        found.problems += [
+            f"the function {schema}.{name} is gone or was changed by someone else"
+            for schema, name in session.execute(_LOOKUPS)
+        ]
         login = session.info.user
         _roles(session, names, login, found)
         found.problems += [str(right) for right in rights_of_public(session, login)]
@@ -241,6 +256,9 @@ def _projections(
         found.views[profile_id] = {row[7]: row[2] for row in here.values() if row[7] is not None}
         for table, columns in shown.items():
             exposed_in.setdefault(table, set(columns)).intersection_update(columns)
+        found.by_pseudonym[profile_id] = {
+            (p.table, by.column): by for p in plan.projections for by in p.by_pseudonym
+        }
         for projection in plan.projections:
             found.literals |= projection.literals
         found.functions |= {name for _, name, _ in plan.functions}
@@ -280,6 +298,11 @@ def _anew(
 def _roles(session: psycopg.Connection[Any], names: Names, login: str, found: Findings) -> None:
     pattern = f"^gov_(g|e)_{names.tag}_"
     rows = session.execute(_ROLES, ([names.owner, names.minter, login], pattern))
+    if short := unheld(session, names):
+        found.problems.append(
+            f"{names.minter} may not hand out {len(short)} of its roles, as after an upgrade of the"
+            " server: provision again"
+        )
     for role, strong, may_login, belongs_to, members in rows:
         ours = [g for g in belongs_to if not g.startswith(f"gov_g_{names.tag}_")]
         if role == names.minter:

@@ -18,12 +18,16 @@ import psycopg
 from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.engines.postgres_errors import unavailable
 from jupyter_gov.engines.postgres_link import conninfo_of
+from jupyter_gov.engines.postgres_names import ADMIN
 from jupyter_gov.engines.postgres_pool import IDLE_SECONDS, Lease, Pool
 from jupyter_gov.engines.postgres_roles import Roles, as_role
 from jupyter_gov.errors import DatabaseUnavailable
 
 _log = logging.getLogger(__name__)
 _TICK = 15.0
+_LEARN_AGAIN = 600.0
+"""Seconds: it reads a whole table."""
+_LEARN_MOST = "10min"
 _DATABASE = (psycopg.Error, OSError)
 
 
@@ -42,6 +46,8 @@ class DatabaseGrants:
         self._minting: dict[str, threading.Lock] = {}
         self._left: set[str] = set()
         """Roles that could not be ended: the database was away."""
+        self._learned: dict[str, float] = {}
+        """Function → when it was last called, of `time.monotonic`."""
         self._stop = threading.Event()
         self._keeper: threading.Thread | None = None
 
@@ -88,6 +94,31 @@ class DatabaseGrants:
                 return
             with self._lock:
                 self._left.discard(suffix)
+
+    def knows(self, kept: str, token: str) -> bool:
+        """Whether a pseudonym can be found by an index.  False where that cannot be asked."""
+        try:
+            return self.roles.knows(kept, token)
+        except (*_DATABASE, DatabaseUnavailable):
+            return False
+
+    def learn(self, function: str) -> None:
+        """Have the database keep new pseudonyms, in the background and not again at once."""
+        now = time.monotonic()
+        with self._lock:
+            if now < self._learned.get(function, -_LEARN_AGAIN) + _LEARN_AGAIN:
+                return
+            self._learned[function] = now
+        threading.Thread(target=self._learn, args=(function,), daemon=True, name="learn").start()
+
+    def _learn(self, function: str) -> None:
+        try:
+            with psycopg.connect(conninfo_of(self._spec), autocommit=True) as session:
+                session.execute(f"SET statement_timeout = '{_LEARN_MOST}'")
+                session.execute(f"SELECT {ADMIN}.{function}()")
+        except (*_DATABASE, DatabaseUnavailable) as error:
+            why = type(error).__name__
+            _log.warning("%s: pseudonyms could not be kept (%s)", self._spec.name, why)
 
     def sweep(self) -> int:
         """End what a crashed gateway left.  Returns how many.  Raises DatabaseUnavailable."""

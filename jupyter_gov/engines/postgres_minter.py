@@ -17,6 +17,10 @@ CREATE TABLE IF NOT EXISTS {PRIVATE}.seal (
   role name PRIMARY KEY, inner_pad bytea NOT NULL, outer_pad bytea NOT NULL, cipher bytea NOT NULL);
 CREATE TABLE IF NOT EXISTS {PRIVATE}.small_area (zip3 text PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS {PRIVATE}.literal (name text PRIMARY KEY, value text);
+CREATE TABLE IF NOT EXISTS {PRIVATE}.token (
+  kept text, token text, value text NOT NULL, PRIMARY KEY (kept, token));
+CREATE TABLE IF NOT EXISTS {PRIVATE}.lookup (
+  schema name, function name, body text NOT NULL, PRIMARY KEY (schema, function));
 CREATE TABLE IF NOT EXISTS {PRIVATE}.offered (
   role name PRIMARY KEY, search_path text NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS {PRIVATE}.lease (
@@ -139,6 +143,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $g
   SELECT p.schema, p.view, p.relation, p.fingerprint, p.body FROM {PRIVATE}.provisioned AS p
 $gov$;
 
+CREATE OR REPLACE FUNCTION {ADMIN}.lookups()
+RETURNS TABLE (schema name, function name, body text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gov$
+  SELECT l.schema, l.function, l.body FROM {PRIVATE}.lookup AS l
+$gov$;
+
+CREATE OR REPLACE FUNCTION {ADMIN}.known(kept text, token text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gov$
+  SELECT EXISTS (SELECT FROM {PRIVATE}.token AS t
+                  WHERE t.kept = known.kept AND t.token = known.token)
+$gov$;
+
 CREATE OR REPLACE FUNCTION {ADMIN}.keys() RETURNS SETOF text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gov$
   -- Names and fingerprints: whether the gateway's keys are the ones the projections use.
@@ -162,6 +178,8 @@ ALTER TABLE {PRIVATE}.pad OWNER TO {owner};
 ALTER TABLE {PRIVATE}.seal OWNER TO {owner};
 ALTER TABLE {PRIVATE}.small_area OWNER TO {owner};
 ALTER TABLE {PRIVATE}.literal OWNER TO {owner};
+ALTER TABLE {PRIVATE}.token OWNER TO {owner};
+ALTER TABLE {PRIVATE}.lookup OWNER TO {owner};
 ALTER TABLE {PRIVATE}.offered OWNER TO {owner};
 ALTER TABLE {PRIVATE}.lease OWNER TO {owner};
 ALTER TABLE {PRIVATE}.provisioned OWNER TO {owner};
@@ -169,8 +187,9 @@ ALTER TABLE {PRIVATE}.undo OWNER TO {owner};
 REVOKE ALL ON ALL TABLES IN SCHEMA {PRIVATE} FROM PUBLIC;
 GRANT SELECT, INSERT, DELETE ON {PRIVATE}.seal TO {minter};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {PRIVATE}.lease TO {minter};
-GRANT SELECT ON {PRIVATE}.offered, {PRIVATE}.provisioned, {PRIVATE}.pad, {PRIVATE}.literal
-  TO {minter};
+GRANT SELECT ON {PRIVATE}.offered, {PRIVATE}.provisioned, {PRIVATE}.pad, {PRIVATE}.literal,
+  {PRIVATE}.lookup TO {minter};
+GRANT SELECT (kept, token) ON {PRIVATE}.token TO {minter};
 ALTER SCHEMA {ADMIN} OWNER TO {minter};
 REVOKE ALL ON SCHEMA {ADMIN} FROM PUBLIC;
 ALTER FUNCTION {ADMIN}.pads(bytea) OWNER TO {minter};
@@ -180,9 +199,11 @@ ALTER FUNCTION {ADMIN}.heartbeat(text) OWNER TO {minter};
 ALTER FUNCTION {ADMIN}.orphans(text) OWNER TO {minter};
 ALTER FUNCTION {ADMIN}.provisioned() OWNER TO {minter};
 ALTER FUNCTION {ADMIN}.keys() OWNER TO {minter};
+ALTER FUNCTION {ADMIN}.lookups() OWNER TO {minter};
+ALTER FUNCTION {ADMIN}.known(text, text) OWNER TO {minter};
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {ADMIN} FROM PUBLIC;
 GRANT USAGE ON SCHEMA {ADMIN} TO {login};
 GRANT EXECUTE ON FUNCTION {ADMIN}.mint(text, text, text[], timestamptz, text),
   {ADMIN}.end_role(text), {ADMIN}.heartbeat(text), {ADMIN}.orphans(text),
-  {ADMIN}.provisioned(), {ADMIN}.keys() TO {login};
+  {ADMIN}.provisioned(), {ADMIN}.keys(), {ADMIN}.lookups(), {ADMIN}.known(text, text) TO {login};
 """

@@ -77,3 +77,11 @@ class Names:
     def reader(self, profile: Profile, table: str) -> str:
         """NOLOGIN; may read one projection."""
         return f"{self.group(profile)}_{_short(table)}"
+
+    def lookup(self, table: str, column: str) -> str:
+        """The function that finds a table's rows by the pseudonym of a column."""
+        return f"lookup_{_short(table, column)}"
+
+    def learn(self, table: str, column: str, kept: str) -> str:
+        """The function that keeps which value each pseudonym stands for."""
+        return f"learn_{_short(table, column, kept)}"

@@ -19,6 +19,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.engines.postgres_catalog import (
+    Attribute,
     Relation,
     inherited,
     is_projected,
@@ -72,6 +73,23 @@ SELECT n.nspname FROM pg_catalog.pg_extension e
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ByPseudonym:
+    """A projection's rows by the pseudonym of one column, through the column's own index."""
+
+    column: str
+    schema: str
+    function: str
+    kept: str
+    """``space/domain``: under which the pseudonyms are kept."""
+    learn: str
+    """The function that keeps them."""
+    condition: str
+    """On the base row, given ``$1``."""
+    learning: str
+    """The query of what is to be kept: kept, token, value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Projection:
     """One view to be made."""
 
@@ -89,10 +107,12 @@ class Projection:
     """Whether nothing the reader writes may run before its condition on rows."""
     literals: Mapping[str, str] = field(default_factory=dict)
     """Name → constant of that condition."""
+    by_pseudonym: tuple[ByPseudonym, ...] = ()
 
     @property
     def fingerprint(self) -> str:
-        says = json.dumps([self.schema, self.name, self.sql, self.barrier])
+        found_by = [[each.function, each.condition] for each in self.by_pseudonym]
+        says = json.dumps([self.schema, self.name, self.sql, self.barrier, found_by])
         return hashlib.sha256(says.encode()).hexdigest()[:32]
 
 
@@ -107,6 +127,11 @@ class Plan:
     """``(schema, name, CREATE FUNCTION …)`` of the source's functions that are offered."""
     left_out: list[str] = field(default_factory=list)
     """What is not exposed, and why."""
+
+
+def _is_text(declared: str) -> bool:
+    """Of whose values equality is that of their texts."""
+    return declared == "text" or declared.startswith("character varying")
 
 
 def crypto_schema(session: psycopg.Connection[Any]) -> str | None:
@@ -195,7 +220,7 @@ class Planner:
             None,
         )
         crypto = None if self._crypto is None else quoted(self._crypto)
-        columns, treatments = [], {}
+        columns, treatments, by_pseudonym = [], {}, []
         for attribute in relation.attributes:
             policy = profile.policy(tags.get(attribute.name))
             own = treated(
@@ -208,6 +233,8 @@ class Planner:
             )
             columns.append(f"{own.sql} AS {quoted(attribute.name)}")
             treatments[attribute.name] = policy.treatment
+            if policy.treatment is Treatment.PSEUDONYM and _is_text(attribute.type):
+                by_pseudonym.append(self._found_by(profile, relation, attribute, own.sql))
         source = f"{quoted(relation.schema)}.{quoted(relation.name)}"
         where, literals = self._rows(profile, relation)
         return Projection(
@@ -219,6 +246,29 @@ class Planner:
             treatments=treatments,
             barrier=bool(where),
             literals=literals,
+            by_pseudonym=tuple(by_pseudonym),
+        )
+
+    def _found_by(
+        self, profile: Profile, relation: Relation, attribute: Attribute, token: str
+    ) -> ByPseudonym:
+        tags = tags_of(relation, self._every, self._spec.tags, self._spec.schemas)
+        policy = profile.policy(tags.get(attribute.name))
+        table, kept = self._known(relation), f"{policy.space}/{policy.domain}"
+        column = f"b.{quoted(attribute.name)}"
+        value = f"SELECT t.value FROM {PRIVATE}.token AS t WHERE t.kept = {literal(kept)}"
+        return ByPseudonym(
+            column=attribute.name,
+            schema=self._names.schema(profile, relation.schema),
+            function=self._names.lookup(table, attribute.name),
+            kept=kept,
+            learn=self._names.learn(table, attribute.name, kept),
+            condition=f"{column} = ({value} AND t.token = $1)",
+            learning=(
+                f"SELECT DISTINCT {literal(kept)}, {token}, {column}::text"
+                f" FROM {quoted(relation.schema)}.{quoted(relation.name)} AS b"
+                f" WHERE {column} IS NOT NULL"
+            ),
         )
 
     def _rows(self, profile: Profile, relation: Relation) -> tuple[str, dict[str, str]]:

@@ -18,11 +18,53 @@ from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.engines import postgres_minter as minter
 from jupyter_gov.engines.postgres_catalog import Relation, relations
 from jupyter_gov.engines.postgres_names import ADMIN, PRIVATE, Names, literal, quoted
-from jupyter_gov.engines.postgres_projections import Plan, Planner, Projection, crypto_schema
+from jupyter_gov.engines.postgres_projections import (
+    ByPseudonym,
+    Plan,
+    Planner,
+    Projection,
+    crypto_schema,
+)
 from jupyter_gov.engines.postgres_public import Right, rights_of_public
+from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.masking.model import Profile
 
 _EMPTY_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
+_QUOTE = "$gov$"
+# What was changed by someone else, or spelled differently by a newer server, is made anew.
+_STANDING = f"""
+SELECT p.schema::text, p.view::text, CASE WHEN p.body = pg_catalog.encode(pg_catalog.sha256(
+         pg_catalog.convert_to(pg_catalog.pg_get_viewdef(c.oid), 'UTF8')), 'hex')
+         THEN p.fingerprint ELSE '' END
+  FROM {ADMIN}.provisioned() p
+  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = p.schema
+  LEFT JOIN pg_catalog.pg_class c
+         ON c.relnamespace = n.oid AND c.relname = p.view AND c.relkind = 'v'
+"""
+_UNHELD = """
+SELECT r.rolname::text FROM pg_catalog.pg_roles r
+ WHERE r.rolname ~ %s AND pg_catalog.current_setting('server_version_num')::int >= 160000
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
+                     JOIN pg_catalog.pg_roles x ON x.oid = m.member
+                    WHERE m.roleid = r.oid AND x.rolname = %s AND m.admin_option)
+"""
+
+
+# What was made and nobody changed since.
+_STANDING = f"""
+SELECT p.schema::text, p.view::text, p.fingerprint
+  FROM {ADMIN}.provisioned() p JOIN pg_namespace n ON n.nspname = p.schema
+  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.view AND c.relkind = 'v'
+ WHERE p.body = encode(sha256(convert_to(pg_get_viewdef(c.oid), 'UTF8')), 'hex')
+   AND pg_get_userbyid(c.relowner) = pg_get_userbyid(n.nspowner)
+"""
+_BROKEN_LOOKUPS = f"""
+SELECT l.schema::text FROM {ADMIN}.lookups() l
+ WHERE NOT EXISTS (
+   SELECT FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
+    WHERE n.nspname = l.schema AND f.proname = l.function
+      AND l.body = encode(sha256(convert_to(f.prosrc, 'UTF8')), 'hex'))
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +83,12 @@ class Source:
     present: bool
     """Whether it was provisioned before."""
     standing: Mapping[tuple[str, str], str]
-    """``(schema, view)`` → fingerprint, of what was provisioned before."""
+    """``(schema, view)`` → fingerprint, of what was provisioned before; "" if it was changed."""
     stale_schemas: tuple[str, ...]
     stale_roles: tuple[str, ...]
     """Of profiles that the configuration no longer has."""
+    unheld: frozenset[str]
+    """Roles that the minter may not hand out, though they stand."""
     crypto: str | None
     notes: list[str] = field(default_factory=list)
 
@@ -73,12 +117,13 @@ def look(
         planner = Planner(session, spec, names, found)
         unique = {profile.profile_id: profile for profile in profiles}
         plans = tuple(planner.plan(profile) for profile in unique.values())
+        _spellable(found, plans)
         present = session.execute(
             "SELECT to_regclass(%s) IS NOT NULL", (f"{PRIVATE}.provisioned",)
         ).fetchone() == (True,)
         standing: dict[tuple[str, str], str] = {}
         if present:
-            rows = session.execute(f"SELECT schema, view, fingerprint FROM {ADMIN}.provisioned()")
+            rows = session.execute(_STANDING)
             standing = {(schema, view): fingerprint for schema, view, fingerprint in rows}
         wanted = {names.schema(p, s) for p in unique.values() for s in spec.schemas}
         schemas = session.execute(
@@ -103,10 +148,29 @@ def look(
             standing=standing,
             stale_schemas=tuple(s for (s,) in schemas if s not in wanted),
             stale_roles=tuple(r for (r,) in roles if r not in groups | readers),
+            unheld=unheld(session, names),
             crypto=crypto_schema(session),
         )
     made.notes.extend(_notes(made))
     return made
+
+
+def _spellable(found: Sequence[Relation], plans: Sequence[Plan]) -> None:
+    """A superuser runs the script, so that no name in it may end what is quoted there."""
+    spelled = [name for r in found for name in (r.schema, r.name, *(a.name for a in r.attributes))]
+    spelled += [name for plan in plans for _, name, _ in plan.functions]
+    if any(_QUOTE in name for name in spelled):
+        raise ConfigInvalid((f"a table, column or function has {_QUOTE} in its name: rename it",))
+
+
+def unheld(session: psycopg.Connection[Any], names: Names) -> frozenset[str]:
+    """
+    Groups that the minter may not hand out: since 16 it needs to be their administrator.
+
+    A database that came here from an older server has them.  Raises psycopg.Error.
+    """
+    rows = session.execute(_UNHELD, (f"^gov_g_{names.tag}_", names.minter))
+    return frozenset(role for (role,) in rows)
 
 
 def _notes(source: Source) -> Iterator[str]:
@@ -201,6 +265,7 @@ def _gone(source: Source) -> str:
     for schema in source.stale_schemas:
         lines.append(f"DROP SCHEMA {quoted(schema)} CASCADE;")
         lines.append(f"DELETE FROM {PRIVATE}.provisioned WHERE schema = {literal(schema)};")
+        lines.append(f"DELETE FROM {PRIVATE}.lookup WHERE schema = {literal(schema)};")
     for role in source.stale_roles:
         lines.append(f"DELETE FROM {PRIVATE}.offered WHERE role = {literal(role)};")
         lines.append(f"DROP OWNED BY {quoted(role)}; DROP ROLE {quoted(role)};")
@@ -217,7 +282,10 @@ def in_sync(source: Source, plan: Plan) -> bool:
 def _profile(source: Source, plan: Plan) -> str:
     names, profile = source.names, plan.profile
     if in_sync(source, plan):
-        return f"-- Profile {profile.profile_id} stands as it should"
+        roles = [names.group(profile)]
+        roles += [names.reader(profile, p.table) for p in plan.projections]
+        given = [line for r in roles if r in source.unheld for line in _given(source, r)]
+        return "\n".join([f"-- Profile {profile.profile_id} stands as it should", *given])
     group, owner = quoted(names.group(profile)), quoted(names.owner)
     schemas = [names.schema(profile, s) for s in source.spec.schemas]
     lines = [f"-- Profile {profile.profile_id}", _role(names.group(profile), "NOLOGIN")]
@@ -228,6 +296,7 @@ def _profile(source: Source, plan: Plan) -> str:
         lines.append(f"CREATE SCHEMA {quoted(schema)} AUTHORIZATION {owner};")
         lines.append(f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {group};")
         lines.append(f"DELETE FROM {PRIVATE}.provisioned WHERE schema = {literal(schema)};")
+        lines.append(f"DELETE FROM {PRIVATE}.lookup WHERE schema = {literal(schema)};")
     path = ", ".join(map(quoted, schemas))
     lines.append(_offer(names.group(profile), path))
     for schema, name, create in plan.functions:
@@ -263,10 +332,46 @@ def _projection(source: Source, plan: Plan, projection: Projection) -> list[str]
         *_given(source, reader),
         f"GRANT SELECT ON {view} TO {quoted(reader)};",
         _offer(reader, ""),
+        *(line for each in projection.by_pseudonym for line in _lookup(source, projection, each)),
         f"INSERT INTO {PRIVATE}.provisioned (schema, view, relation, fingerprint, body) VALUES"
         f" ({literal(projection.schema)}, {literal(projection.name)}, {literal(projection.table)},"
         f" {literal(projection.fingerprint)}, encode(sha256(convert_to({body}, 'UTF8')), 'hex'));",
     ]
+
+
+def _lookup(source: Source, projection: Projection, by: ByPseudonym) -> list[str]:
+    """Rows by a pseudonym; who may read the projection may find in it."""
+    owner = quoted(source.names.owner)
+    reader = _reader(source, projection)
+    view = f"{quoted(projection.schema)}.{quoted(projection.name)}"
+    function = f"{quoted(projection.schema)}.{by.function}"
+    joiner = "AND" if projection.barrier else "WHERE"
+    head = "STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+    body = f"{projection.sql}\n {joiner} {by.condition}"
+    learn = f"{ADMIN}.{by.learn}"
+    return [
+        f"CREATE FUNCTION {function}(text) RETURNS SETOF {view}\n"
+        f"LANGUAGE sql {head} AS $gov$ {body} $gov$;",
+        f"ALTER FUNCTION {function}(text) OWNER TO {owner};",
+        f"REVOKE ALL ON FUNCTION {function}(text) FROM PUBLIC;",
+        f"GRANT EXECUTE ON FUNCTION {function}(text) TO {quoted(reader)};",
+        f"INSERT INTO {PRIVATE}.lookup (schema, function, body) SELECT"
+        f" {literal(projection.schema)}, {literal(by.function)},"
+        " encode(sha256(convert_to(prosrc, 'UTF8')), 'hex') FROM pg_proc"
+        f" WHERE oid = {literal(function + '(text)')}::regprocedure;",
+        f"CREATE OR REPLACE FUNCTION {learn}() RETURNS void LANGUAGE sql VOLATILE SECURITY DEFINER"
+        f" SET search_path = pg_catalog, pg_temp AS $gov$\n"
+        f"INSERT INTO {PRIVATE}.token (kept, token, value)\n{by.learning}\n"
+        "ON CONFLICT DO NOTHING $gov$;",
+        f"ALTER FUNCTION {learn}() OWNER TO {owner};",
+        f"REVOKE ALL ON FUNCTION {learn}() FROM PUBLIC;",
+        f"GRANT EXECUTE ON FUNCTION {learn}() TO {quoted(source.gateway)};",
+    ]
+
+
+def _reader(source: Source, projection: Projection) -> str:
+    plan = next(p for p in source.plans if projection in p.projections)
+    return source.names.reader(plan.profile, projection.table)
 
 
 def _given(source: Source, role: str) -> list[str]:
@@ -308,13 +413,22 @@ def removal(session: psycopg.Connection[Any]) -> str:
         f" WHERE usename ~ '^{names.ephemeral}';"
     ]
     lines += [f"DROP SCHEMA {quoted(schema)} CASCADE;" for (schema,) in schemas]
-    lines += [f"{statement};" for (statement,) in undo]
+    lines += [_if_still_there(statement) for (statement,) in undo]
     lines += [f"DROP SCHEMA {ADMIN} CASCADE;", f"DROP SCHEMA {PRIVATE} CASCADE;"]
     lines += [f"DROP OWNED BY {quoted(role)}; DROP ROLE {quoted(role)};" for (role,) in roles]
     for role in (names.minter, names.owner):
         lines.append(f"DROP OWNED BY {quoted(role)}; DROP ROLE {quoted(role)};")
     lines.append("COMMIT;")
     return "\n".join(lines) + "\n"
+
+
+def _if_still_there(statement: str) -> str:
+    """What a right was on, or who had it, may have been dropped meanwhile."""
+    body = (
+        f"BEGIN EXECUTE {literal(statement)}; EXCEPTION WHEN undefined_table OR undefined_column OR"
+        " undefined_function OR undefined_object OR invalid_schema_name THEN NULL; END"
+    )
+    return f"DO {literal(body)};"
 
 
 # ------------------------------------------------------------------ keys
@@ -361,6 +475,15 @@ def load_keys(
             with cursor.copy(f"COPY {PRIVATE}.{table} FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
+        # Kept under other keys they would be wrong.
+        cursor.execute(f"DELETE FROM {PRIVATE}.token")
+        functions = cursor.execute(
+            "SELECT p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n"
+            " ON n.oid = p.pronamespace WHERE n.nspname = %s AND p.proname ~ '^learn_' ORDER BY 1",
+            (ADMIN,),
+        ).fetchall()
+        for (function,) in functions:
+            cursor.execute(f"SELECT {ADMIN}.{function}()")
 
 
 def key_marks(keys: Mapping[str, bytes], literals: Mapping[str, str]) -> set[str]:

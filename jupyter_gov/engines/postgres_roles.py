@@ -118,6 +118,13 @@ class Roles:
 
         return self.with_session(work)
 
+    def knows(self, kept: str, token: str) -> bool:
+        """Whether it is kept what a pseudonym stands for.  Raises as `mint` does."""
+        asked = f"SELECT {ADMIN}.known(%s, %s)"
+        return self.with_session(
+            lambda session: session.execute(asked, (kept, token)).fetchone() == (True,)
+        )
+
     def heartbeat(self) -> None:
         """Tell other gateways that this one lives.  Raises psycopg.Error, DatabaseUnavailable."""
         self.with_session(lambda s: s.execute(f"SELECT {ADMIN}.heartbeat(%s)", (self._gateway,)))

@@ -6,7 +6,7 @@ Convenience, not safety: a role cannot read the schemas that the user names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -15,7 +15,7 @@ from jupyter_gov.sql.gate import Statement
 from jupyter_gov.sql.postgres_lexemes import Kind, lexemes
 
 
-def requalified(statement: Statement, schemas: Mapping[str, str]) -> str:
+def requalified(statement: Statement, schemas: Mapping[str, str], also: Sequence[Edit] = ()) -> str:
     """
     A PostgreSQL statement over other schemas: ``public.patients`` → ``"gov_x_public".patients``.
 
@@ -23,6 +23,7 @@ def requalified(statement: Statement, schemas: Mapping[str, str]) -> str:
 
     Args:
         schemas: from a schema's name to the other's, neither quoted.
+        also: edits that go before: what they replace is left to them.
     """
     starts = set(_schemas_of(statement.tree)) if statement.tree is not None else set()
     found = lexemes(statement.text)
@@ -38,7 +39,12 @@ def requalified(statement: Statement, schemas: Mapping[str, str]) -> str:
         if lexeme.start in starts or called:
             other = schemas[lexeme.value].replace('"', '""')
             edits.append(Edit(lexeme.start, lexeme.end, f'"{other}"'))
-    return edited(statement.text, edits)
+    edits = [
+        edit
+        for edit in edits
+        if not any(other.start < edit.end and edit.start < other.end for other in also)
+    ]
+    return edited(statement.text, [*edits, *also])
 
 
 def same_place(executed: str, offset: int, written: str) -> int | None:
