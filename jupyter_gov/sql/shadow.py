@@ -41,6 +41,12 @@ _GRAMMAR_LIST = """
 """
 _GRAMMAR = frozenset(_GRAMMAR_LIST.split())
 """What a parenthesis follows that is no ordinary call."""
+_PLAIN_LIST = """
+    alter anti apply asof cluster connect describe div drop final glob kill lock minus pivot
+    prewhere qualify regexp revoke rlike rollback sample semi settings show straight_join top unpivot xor
+"""
+_PLAIN = frozenset(_PLAIN_LIST.split())
+"""Words that the parser knows and that are plain names in a query of PostgreSQL."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9 _:.,+-]")
 _NOT_A_NAME = RESERVED | NO_TABLE
 
@@ -65,6 +71,14 @@ def shadow(sql: str, found: Sequence[Lexeme], *, plain_calls: bool = False) -> s
         at = lexeme.end
     parts.append(re.sub(r"[^\n]", " ", sql[at:]))
     return "".join(parts)
+
+
+def _is_plain(index: int, found: Sequence[Lexeme]) -> bool:
+    """Whether a word is a name there whatever else it may be."""
+    value = found[index].value
+    if value in _PLAIN:
+        return not (index + 1 < len(found) and found[index + 1].mark("("))
+    return value in _NOT_A_NAME and is_label(index, found)
 
 
 def _plain_call(index: int, found: Sequence[Lexeme]) -> bool:
@@ -101,7 +115,7 @@ def _part(text: str, index: int, found: Sequence[Lexeme]) -> str:
         case Kind.OPERATOR if text not in _PARSED:
             prefix = text in _PREFIX and begins_operand(index, found)
             return ("-" if prefix else "+").ljust(len(text))
-        case Kind.WORD if lexeme.value in _NOT_A_NAME and is_label(index, found):
+        case Kind.WORD if _is_plain(index, found):
             return "_" + text[1:]
         case Kind.WORD:
             return re.sub(r"[^A-Za-z0-9_]", "_", text)

@@ -86,7 +86,7 @@ class TestAGoodConfiguration:
     def test_groups_are_of_eleven_unless_said_otherwise(self):
         """Where only groups are shown; elsewhere rows are."""
         own = GOOD["eligibilities"]["analysts"]
-        for given, size in (
+        for more, size in (
             ({}, 0),
             ({"aggregate_only": False}, 0),
             ({"aggregate_only": True}, 11),
@@ -94,7 +94,7 @@ class TestAGoodConfiguration:
         ):
             checked = check(
                 settings_of(
-                    eligibilities={"analysts": {**own, **given}},
+                    eligibilities={"analysts": {**own, **more}},
                     tags={"clinic": {"patients": {"id": "subject"}}},
                     treatments={"subject": "pseudonym"},
                 )

@@ -114,7 +114,10 @@ class TestBinds:
         sql = """SELECT :b, ':x', ":y", [:z], :a /* :c */ FROM t WHERE d > :b -- :e"""
         assert read(sql, "sqlite").binds == ("b", "a")
 
-    @pytest.mark.parametrize("word", ["start", "end", "date", "year", "state", "limit", "type"])
+    @pytest.mark.parametrize(
+        "word",
+        ["start", "end", "date", "year", "state", "limit", "type", "from", "grant", "select", "by"],
+    )
     def test_ordinary_words_are_names(self, word):
         """People's variables have the names of columns."""
         assert read(f"SELECT 1 WHERE 1 < :{word}", "sqlite").binds == (word,)
@@ -146,6 +149,9 @@ class TestRelations:
             ("SELECT 1 IN a, 2 IN main.b, 3 IN 'c', 4 IN \"d\"", ("a", "b", "c", "d")),
             ("WITH a AS (SELECT 1) SELECT 1 IN a", ()),
             ("SELECT x IN (y, 1) FROM a", ("a",)),
+            ("SELECT * FROM (WITH a AS (SELECT 1) SELECT * FROM a) x, a", ("a",)),
+            ("WITH b AS (WITH a AS (SELECT 1) SELECT * FROM a) SELECT * FROM A, b", ("A",)),
+            ("WITH a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a", ()),
         ],
     )  # fmt: skip
     def test_every_table_is_named(self, sql, relations):

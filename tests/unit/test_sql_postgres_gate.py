@@ -165,6 +165,22 @@ class TestPlaces:
         assert sql[refused.value.position.offset :].startswith(word)
 
 
+class TestNames:
+    @pytest.mark.parametrize(
+        "word", ["qualify", "regexp", "glob", "drop", "lock", "semi", "top", "final", "sample"]
+    )
+    def test_other_databases_words_are_names_here(self, word):
+        """As a column, an alias, a table and a WITH."""
+        sql = f"SELECT {word}, t.{word}, 1 AS {word} FROM {word}, t {word}"
+        assert read(sql).relations == (word, "t")
+        assert read(f"WITH {word} AS (SELECT 1) SELECT * FROM {word}").relations == ()
+
+    @pytest.mark.parametrize("word", ["end", "left", "user", "select", "limit", "grant", "from"])
+    def test_words_of_the_language_are_names_after_as_and_a_dot(self, word):
+        """PostgreSQL takes them there without quotes."""
+        assert read(f"SELECT 1 AS {word}, t.{word} FROM t").sources == (None, Source("t", word))
+
+
 class TestBinds:
     @pytest.mark.parametrize(
         ("sql", "binds"),
