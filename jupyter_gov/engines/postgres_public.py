@@ -16,7 +16,8 @@ from jupyter_gov.engines.postgres_names import ADMIN, PRIVATE, quoted
 
 _LOSERS = """
 SELECT r.rolname FROM pg_catalog.pg_roles r
- WHERE NOT r.rolsuper AND r.rolname !~ '^(pg|gov)_' AND r.rolname <> %s
+ WHERE NOT r.rolsuper AND r.rolname !~ '^pg_' AND r.rolname <> %s
+   AND r.rolname !~ '^gov_(owner|minter|g|e)_[0-9a-f]{8}(_|$)'
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles o
                     WHERE o.oid = ANY(%s::pg_catalog.oid[])
                       AND pg_catalog.pg_has_role(r.oid, o.oid, 'USAGE'))
@@ -31,7 +32,8 @@ UNION ALL
 SELECT 'SCHEMA', pg_catalog.quote_ident(n.nspname), n.nspowner,
        coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner)), ARRAY['USAGE', 'CREATE']
   FROM pg_catalog.pg_namespace n
- WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname !~ '^gov_'
+ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND n.nspname <> ALL(%s) AND n.nspname !~ '^gov_[0-9a-f]{10}_'
 UNION ALL
 SELECT 'FUNCTION', p.oid::pg_catalog.regprocedure::text, p.proowner,
        coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner)), ARRAY['EXECUTE']
@@ -41,13 +43,19 @@ SELECT 'FUNCTION', p.oid::pg_catalog.regprocedure::text, p.proowner,
 UNION ALL
 SELECT 'TABLE', pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
        c.relowner, c.relacl,
-       ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']
+       ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER',
+             'MAINTAIN']
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relacl IS NOT NULL AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
                     WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                       AND x.objid = c.oid AND x.deptype = 'e')
+UNION ALL
+SELECT 'SEQUENCE', pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
+       c.relowner, c.relacl, ARRAY['USAGE', 'SELECT', 'UPDATE']
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relacl IS NOT NULL AND c.relkind = 'S'
 UNION ALL
 SELECT 'COLUMN', '(' || pg_catalog.quote_ident(a.attname) || ') ON TABLE '
        || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
@@ -95,7 +103,7 @@ def rights_of_public(session: psycopg.Connection[Any], gateway: str) -> list[Rig
     Args:
         gateway: the gateway's own login, which needs none of it but CONNECT.
     """
-    rows = session.execute(_OBJECTS, ([ADMIN, PRIVATE],)).fetchall()
+    rows = session.execute(_OBJECTS, ([ADMIN, PRIVATE], [ADMIN, PRIVATE])).fetchall()
     found = []
     for kind, name, owner, acl, privileges in rows:
         held = session.execute(_HELD, (acl,)).fetchall()
