@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from jupyter_gov.masking.detection.detector import Found, Surrogates
 from jupyter_gov.masking.model import SEALED, Treatment
-from jupyter_gov.masking.seals import CLOSE, OPEN, Opened, Opener
+from jupyter_gov.masking.seals import CLOSE, OPEN, Opened, Opener, Remembering
 from jupyter_gov.masking.shapes import UNCHECKED, misshapen
 from jupyter_gov.masking.tokens import TOKEN, Withheld, opened, rewritten, tokens_in
 from jupyter_gov.wire.cells import MIXED, decode_cell, encode_cell
@@ -101,7 +101,7 @@ class FrameMask:
         profile: str = "",
         check: Callable[[], None] | None = None,
     ) -> None:
-        self._opener = opener
+        self._opener = Remembering(opener)
         self._detectors = detectors
         self._surrogates = surrogates
         self._counts = counts

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gov.masking.seals import EngineSeals, Seals
+from jupyter_gov.masking.seals import EngineSeals, Remembering, Seals
 
 SEALS = Seals(bytes(range(64)))
 ENGINE = EngineSeals(bytes(range(64)))
@@ -95,3 +95,26 @@ def test_an_engines_key_has_64_bytes():
     """Half of them for each use."""
     with pytest.raises(ValueError, match="64 bytes"):
         EngineSeals(bytes(32))
+
+
+class TestRemembering:
+    def test_each_token_is_opened_once(self, monkeypatch):
+        """Whatever became of it; and what is kept is bounded."""
+        asked = []
+
+        class Counting:
+            def open(self, token):
+                asked.append(token)
+                return ENGINE.open(token)
+
+        remembering = Remembering(Counting())
+        good, bad = ENGINE.seal("a note"), SEALS.seal("a note")
+        for _ in range(3):
+            assert remembering.open(good) == ("seal:", "a note")
+            assert remembering.open(bad) is None
+        assert asked == [good, bad]
+        monkeypatch.setattr(Remembering, "MOST", 100)
+        for _ in range(3):
+            assert remembering.open(good) == ("seal:", "a note")
+            assert remembering.open(ENGINE.seal("b" * 100)) == ("seal:", "b" * 100)
+        assert len(remembering._known) == 1
