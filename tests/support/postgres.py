@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import pwd
 import secrets
@@ -12,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +63,15 @@ def _user() -> dict[str, int]:
             found = pwd.getpwnam(name)
             return {"user": found.pw_uid, "group": found.pw_gid}
     raise FileNotFoundError("there is no other user to run PostgreSQL as")
+
+
+def run_as(
+    command: Sequence[str | Path], *, check: bool = False, cwd: str | Path
+) -> subprocess.CompletedProcess[bytes]:
+    """Run as the user that PostgreSQL runs as, quietly."""
+    return subprocess.run(
+        command, check=check, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **_user()
+    )
 
 
 @dataclass
@@ -125,9 +133,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(**settings: str) -> Iterator[Server]:
-    """A fresh cluster, removed at the end; *settings* of postgresql.conf go over the tests' own."""
-    bin_, user = binaries(), _user()
+def server(bin_: Path | None = None, **settings: str) -> Iterator[Server]:
+    """
+    A fresh cluster, removed at the end; *settings* of postgresql.conf go over the tests' own.
+
+    Args:
+        bin_: where another version's initdb and postgres are; psql stays the system's.
+    """
+    bin_, user = bin_ or binaries(), _user()
     folder = Path(tempfile.mkdtemp(prefix="gov-pg-"))
     password = secrets.token_hex(16)
     try:
@@ -136,13 +149,10 @@ def server(**settings: str) -> Iterator[Server]:
         if user:
             for path in (folder, secret):
                 os.chown(path, user["user"], user["group"])
-        run = functools.partial(
-            subprocess.run, check=True, cwd=folder, stdout=subprocess.DEVNULL, **user
-        )
-        run([
+        run_as([
             bin_ / "initdb", "-D", folder / "data", "-U", OWNER, "--pwfile", secret,
             "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync",
-        ])  # fmt: skip
+        ], check=True, cwd=folder)  # fmt: skip
         secret.unlink()
         port = free_port()
         options = {
