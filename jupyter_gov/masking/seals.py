@@ -167,9 +167,10 @@ class Remembering:
         if token in self._known:
             return self._known[token]
         inside = self._opener.open(token)
-        self._size += len(token) + (0 if inside is None else len(inside.text))
-        if self._size > self.MOST:
+        size = len(token) + (0 if inside is None else len(inside.text))
+        if self._size + size > self.MOST:
             self._known.clear()
             self._size = 0
         self._known[token] = inside
+        self._size += size
         return inside
