@@ -169,13 +169,13 @@ def page() -> str:
             [
                 [
                     code(PATHS["tags"]),
-                    "connection → table → column → tag. A column that is not listed is untagged.",
+                    "connection → table → column → tag. A column that is not listed is untagged."
+                    " Of a JSON column: key → tag, nested as the document is.",
                 ],
                 [
                     code(PATHS["treatments"]),
                     "tag → [treatment](treatments.md), or"
-                    " `{treatment, domain}`. Pseudonyms of one domain agree; the default domain is"
-                    " the tag.",
+                    " `{treatment, …}` with its [parameters](treatments.md#parameters).",
                 ],
                 [
                     code(PATHS["identifiers"]),
