@@ -31,10 +31,12 @@ from jupyter_gov.masking.model import Profile
 
 _EMPTY_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
 _QUOTE = "$gov$"
-# What was changed by someone else, or spelled differently by a newer server, is made anew.
+# What was changed by someone else, or spelled differently by a newer server, is made anew; an empty
+# body is that of a view that could not be made over treated columns.
 _STANDING = f"""
-SELECT p.schema::text, p.view::text, CASE WHEN p.body = pg_catalog.encode(pg_catalog.sha256(
-         pg_catalog.convert_to(pg_catalog.pg_get_viewdef(c.oid), 'UTF8')), 'hex')
+SELECT p.schema::text, p.view::text, CASE WHEN (p.body = '' AND c.oid IS NULL)
+         OR (c.relowner = n.nspowner AND p.body = pg_catalog.encode(pg_catalog.sha256(
+               pg_catalog.convert_to(pg_catalog.pg_get_viewdef(c.oid), 'UTF8')), 'hex'))
          THEN p.fingerprint ELSE '' END
   FROM {ADMIN}.provisioned() p
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = p.schema
@@ -50,20 +52,13 @@ SELECT r.rolname::text FROM pg_catalog.pg_roles r
 """
 
 
-# What was made and nobody changed since.
-_STANDING = f"""
-SELECT p.schema::text, p.view::text, p.fingerprint
-  FROM {ADMIN}.provisioned() p JOIN pg_namespace n ON n.nspname = p.schema
-  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.view AND c.relkind = 'v'
- WHERE p.body = encode(sha256(convert_to(pg_get_viewdef(c.oid), 'UTF8')), 'hex')
-   AND pg_get_userbyid(c.relowner) = pg_get_userbyid(n.nspowner)
-"""
 _BROKEN_LOOKUPS = f"""
 SELECT l.schema::text FROM {ADMIN}.lookups() l
  WHERE NOT EXISTS (
-   SELECT FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
-    WHERE n.nspname = l.schema AND f.proname = l.function
-      AND l.body = encode(sha256(convert_to(f.prosrc, 'UTF8')), 'hex'))
+   SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+    WHERE n.nspname = l.schema AND f.proname = l.function AND f.proowner = n.nspowner
+      AND l.body = pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(f.prosrc, 'UTF8')),
+                                     'hex'))
 """
 
 
@@ -123,8 +118,11 @@ def look(
         ).fetchone() == (True,)
         standing: dict[tuple[str, str], str] = {}
         if present:
-            rows = session.execute(_STANDING)
-            standing = {(schema, view): fingerprint for schema, view, fingerprint in rows}
+            broken = {schema for (schema,) in session.execute(_BROKEN_LOOKUPS)}
+            standing = {
+                (schema, view): "" if schema in broken else fingerprint
+                for schema, view, fingerprint in session.execute(_STANDING)
+            }
         wanted = {names.schema(p, s) for p in unique.values() for s in spec.schemas}
         schemas = session.execute(
             "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname ~ '^gov_[0-9a-f]{10}_'"
@@ -324,19 +322,34 @@ def _projection(source: Source, plan: Plan, projection: Projection) -> list[str]
     view = f"{quoted(projection.schema)}.{quoted(projection.name)}"
     reader = names.reader(plan.profile, projection.table)
     options = " WITH (security_barrier)" if projection.barrier else ""
-    body = f"pg_get_viewdef({literal(view)}::regclass)"
-    return [
-        f"CREATE VIEW {view}{options} AS\n{projection.sql};",
-        f"ALTER VIEW {view} OWNER TO {quoted(names.owner)};",
-        _role(reader, "NOLOGIN"),
-        *_given(source, reader),
-        f"GRANT SELECT ON {view} TO {quoted(reader)};",
-        _offer(reader, ""),
-        *(line for each in projection.by_pseudonym for line in _lookup(source, projection, each)),
-        f"INSERT INTO {PRIVATE}.provisioned (schema, view, relation, fingerprint, body) VALUES"
-        f" ({literal(projection.schema)}, {literal(projection.name)}, {literal(projection.table)},"
-        f" {literal(projection.fingerprint)}, encode(sha256(convert_to({body}, 'UTF8')), 'hex'));",
-    ]
+    body = f"encode(sha256(convert_to(pg_get_viewdef({literal(view)}::regclass), 'UTF8')), 'hex')"
+
+    def mark(body: str) -> str:
+        values = (projection.schema, projection.name, projection.table, projection.fingerprint)
+        return (
+            f"INSERT INTO {PRIVATE}.provisioned (schema, view, relation, fingerprint, body)"
+            f" VALUES ({', '.join(map(literal, values))}, {body})"
+        )
+
+    create = f"CREATE VIEW {view}{options} AS\n{projection.sql}"
+    owned = f"ALTER VIEW {view} OWNER TO {quoted(names.owner)}"
+    granted = f"GRANT SELECT ON {view} TO {quoted(reader)}"
+    role = [_role(reader, "NOLOGIN"), *_given(source, reader), _offer(reader, "")]
+    if projection.treatments:
+        return [
+            *role,
+            *(f"{statement};" for statement in (create, owned, granted, mark(body))),
+            *(line for by in projection.by_pseudonym for line in _lookup(source, projection, by)),
+        ]
+    # Whether it can be made over columns of other types only PostgreSQL can say.
+    made = "; ".join(
+        f"EXECUTE {literal(statement)}" for statement in (create, owned, granted, mark(body))
+    )
+    left_out = (
+        f"RAISE WARNING 'not exposed: %: %', {literal(projection.table)}, SQLERRM;"
+        f" {mark(literal(''))};"
+    )
+    return [*role, f"DO $gov$ BEGIN {made}; EXCEPTION WHEN OTHERS THEN {left_out} END $gov$;"]
 
 
 def _lookup(source: Source, projection: Projection, by: ByPseudonym) -> list[str]:

@@ -312,3 +312,18 @@ class TestTheCheck:
         code, out, _ = hospital.provision("--check")
         assert code == 0
         assert "genome is new: absent until tagged and provisioned" in out
+
+
+class TestAView:
+    """Of the source: made anew over treated columns, or not at all."""
+
+    def test_that_does_not_fit_the_treated_types_is_left_out(self, make_hospital):
+        """`to_char(dob, …)` has no meaning over an age; everything else stands, and stays."""
+        site = make_hospital(
+            "c.GovMasking.treatments = {**c.GovMasking.treatments, 'birth_date': 'age'}"
+        )
+        code, out, _ = site.provision()
+        assert code == 0
+        assert "v_roster is new or not exposed" in out
+        assert "v_dept_stats is new" not in out
+        assert "CREATE VIEW" not in site.provision("--dry-run")[1]

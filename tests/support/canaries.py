@@ -33,9 +33,13 @@ class Canaries:
                     rows = connection.execute(f'SELECT "{column}" FROM "{table}"')
                     values = [str(value) for (value,) in rows if value is not None]
                     (clear if treatments[tag] == "clear" else treated).extend(values)
-        shown = "\n".join(clear).casefold()
-        names = " ".join([*tags, *(column for columns in tags.values() for column in columns)])
-        ordinary = f"{shown}\n{names.casefold()}"
+        return cls.unlike(clear, treated, [*tags, *(c for own in tags.values() for c in own)])
+
+    @classmethod
+    def unlike(cls, clear: Iterable[str], treated: Iterable[str], names: Iterable[str]) -> Canaries:
+        """The treated values, and words of them, that neither clear ones nor *names* show."""
+        treated = list(treated)
+        ordinary = "\n".join([*clear, " ".join(names)]).casefold()
         words = {word for value in treated for word in re.findall(r"[A-Z][^\W\d_]{5,}", value)}
         return cls(v for v in {*treated, *words} if v.casefold() not in ordinary)
 

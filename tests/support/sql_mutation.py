@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 _TOKEN = re.compile(
     r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[:@$]?\w+|->>|->|
@@ -65,12 +66,27 @@ def tokens(sql: str) -> list[str]:
     return _TOKEN.findall(sql)
 
 
+@dataclass(frozen=True)
+class Language:
+    """What a dialect is made of, for whoever puts it together by chance."""
+
+    words: Sequence[str]
+    wraps: Sequence[str]
+    """Statements around one or two others."""
+    around: Sequence[str]
+    """Expressions around a name."""
+
+
+SQLITE = Language(_WORDS, _WRAPS, _AROUND)
+
+
 class Mutator:
     """An endless source; the same seed gives the same statements."""
 
-    def __init__(self, corpus: Sequence[str], seed: int) -> None:
+    def __init__(self, corpus: Sequence[str], seed: int, language: Language = SQLITE) -> None:
         self._corpus = list(corpus)
         self._chance = random.Random(seed)
+        self._language = language
 
     def statement(self) -> str:
         """One statement, mutated once, or a few times."""
@@ -91,12 +107,14 @@ class Mutator:
         parts = tokens(sql)
         for _ in range(self._chance.randint(1, 3)):
             at = self._chance.randrange(len(parts)) if parts else 0
-            parts[at : at + 1] = [self._chance.choice(_WORDS)]
+            parts[at : at + 1] = [self._chance.choice(self._language.words)]
         return "".join(parts)
 
     def _wrap(self, sql: str) -> str:
         """The statement inside another, or beside one."""
-        return self._chance.choice(_WRAPS).format(sql.rstrip("; \n"), self._one().rstrip("; \n"))
+        return self._chance.choice(self._language.wraps).format(
+            sql.rstrip("; \n"), self._one().rstrip("; \n")
+        )
 
     def _splice(self, sql: str) -> str:
         """The beginning of one and the end of another."""
@@ -112,7 +130,7 @@ class Mutator:
         names = [i for i, part in enumerate(parts) if part.isidentifier()]
         if names:
             at = self._chance.choice(names)
-            parts[at] = self._chance.choice(_AROUND).format(parts[at])
+            parts[at] = self._chance.choice(self._language.around).format(parts[at])
         return "".join(parts)
 
     def _cut(self, sql: str) -> str:
