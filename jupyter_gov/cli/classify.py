@@ -16,7 +16,7 @@ from jupyter_gov.connections.described import Described, Source
 from jupyter_gov.connections.model import Tag
 from jupyter_gov.connections.proposals import Proposal, inherited, propose
 from jupyter_gov.connections.tagsfile import toml
-from jupyter_gov.errors import ConfigInvalid
+from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable
 from jupyter_gov.gateway.config import GatewayConfig
 
 SAMPLE = 200
@@ -38,6 +38,7 @@ def run(files: list[Path], asked: argparse.Namespace) -> int:
         columns = source.columns()
         if asked.check:
             return _check(name, columns, spec.tags)
+        unread: dict[str, DatabaseUnavailable] = {}
         if asked.no_content:
             found = [(column, propose(column)) for column in columns]
         else:
@@ -48,13 +49,15 @@ def run(files: list[Path], asked: argparse.Namespace) -> int:
                 {"tables": tables, "columns": len(columns), "sampled_rows": asked.sample},
                 connection=name,
             )  # fmt: skip
-            found = [*_looked_at(source, columns, asked.sample)]
+            found, unread = _looked_at(source, columns, asked.sample)
+    for table, why in unread.items():
+        print(_printable(f"{name}: {table} was not looked at: {why}"), file=sys.stderr)
     how = "names, types and comments"
     if not asked.no_content:
         how = f"names, types, comments and up to {asked.sample} rows of each table"
     treated = frozenset(_treated(checked))
     print(toml(name, inherited(found), spec.tags, treated, how), end="")
-    return 0
+    return 1 if unread else 0
 
 
 def _treated(checked: Checked) -> Iterator[str]:
@@ -64,15 +67,32 @@ def _treated(checked: Checked) -> Iterator[str]:
 
 def _looked_at(
     source: Source, columns: list[Described], rows: int
-) -> Iterator[tuple[Described, Proposal]]:
+) -> tuple[list[tuple[Described, Proposal]], dict[str, DatabaseUnavailable]]:
+    """
+    The proposals, and why some tables could not be read: of those only their names speak.
+
+    Raises DatabaseUnavailable if none could.
+    """
     from jupyter_gov.connections.contents import Contents  # a second, and models, to import
 
     contents = Contents()
+    found: list[tuple[Described, Proposal]] = []
+    unread: dict[str, DatabaseUnavailable] = {}
     for table, group in groupby(columns, key=lambda column: column.table):
         of_table = list(group)
-        values = source.sample(table, of_table, rows)
-        for column, sample in zip(of_table, values, strict=True):
-            yield column, propose(column, contents.look(sample))
+        try:
+            values = source.sample(table, of_table, rows)
+        except DatabaseUnavailable as error:
+            unread[table] = error
+            found += [(column, propose(column)) for column in of_table]
+            continue
+        found += [
+            (column, propose(column, contents.look(sample)))
+            for column, sample in zip(of_table, values, strict=True)
+        ]
+    if unread and len(unread) == len({column.table for column in columns}):
+        raise next(iter(unread.values()))
+    return found, unread
 
 
 def _check(name: str, columns: list[Described], tags: Mapping[str, Mapping[str, Tag]]) -> int:

@@ -193,6 +193,7 @@ class TestTheHospital:
     @pytest.fixture
     def ask(self, classify, postgres, database, monkeypatch):
         monkeypatch.setenv("DBA_PASSWORD", postgres.password)
+        monkeypatch.setenv("OTHER", "x")
         address = f"127.0.0.1:{postgres.port}/{database}"
         spec = {"url": f"postgresql://gov_gateway@{address}", "schemas": ["public", "billing"]}
         more = UNTAGGED + f"c.GovConnections.connections['hospital'] = {spec!r}"
@@ -271,9 +272,25 @@ class TestTheHospital:
         assert "BEGIN READ ONLY" in postgres.log[before:]
         assert "UPDATE" not in postgres.log[before:]
 
-    def test_a_login_that_may_not_read_is_told_so(self, ask, monkeypatch):
+    def test_a_table_that_cannot_be_read_stops_no_other(self, ask, postgres, database):
+        """It is named, with exit code 1; of its columns the names speak."""
+        with postgres.connect(database) as session:
+            session.execute("CREATE ROLE reads_some LOGIN PASSWORD 'x'")
+            session.execute("GRANT USAGE ON SCHEMA public TO reads_some")
+            session.execute("GRANT SELECT ON patients TO reads_some")
+            try:
+                code, out, err = ask(user="reads_some", secret="env:OTHER")
+            finally:
+                session.execute("DROP OWNED BY reads_some; DROP ROLE reads_some")
+        assert code == 1
+        assert "hospital: claims was not looked at: " in err
+        assert "patients" not in err
+        found = proposed(out, "hospital")
+        assert (found["patients"]["ssn"], found["claims"]["memo"]) == ("ssn", "free_text")
+        assert "30 of 30 different values look like social security numbers" in out
+
+    def test_a_login_that_may_not_read_is_told_so(self, ask):
         """By the state's code; the server's own words could hold a value."""
-        monkeypatch.setenv("OTHER", "x")
         code, out, err = ask(user="knows_nothing", secret="env:OTHER")
         assert (code, out) == (2, "")
         assert "cannot be read (42501)" in err
