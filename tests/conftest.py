@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from jupyter_gov.testing.person import EvaluationPerson
+from tests.support import ner
 from tests.support import postgres as postgres_support
 from tests.support.gateway import ROOT, GatewayProcess, StubKernel, StubServer, free_port, running
 
@@ -36,6 +37,12 @@ def clinic_db(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clinic") / "clinic.db"
     example("clinic").generate(path, patients=500)
     return path
+
+
+@pytest.fixture(scope="session")
+def ner_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small spaCy model that finds names in generated notes, trained here: some seconds."""
+    return ner.train(tmp_path_factory.mktemp("ner") / "model")
 
 
 @dataclass

@@ -17,6 +17,7 @@ from tests.benchmarks import (
     flat,
     imports,
     million_rows,
+    notes,
     postgres_one,
     postgres_rows,
     select_one,
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "postgres_one": postgres_one.run,
     "postgres_rows": postgres_rows.run,
     "flat": flat.run,
+    "notes": notes.run,
 }
 
 

@@ -30,7 +30,7 @@ from presidio_analyzer.predefined_recognizers import IbanRecognizer, PhoneRecogn
 from jupyter_gov.masking.detection.model import PERSON, DetectorSpec, Engine, Span
 from jupyter_gov.masking.detection.phone import OncePhoneRecognizer
 from jupyter_gov.masking.detection.prefilter import Prefilter
-from jupyter_gov.masking.detection.url import WordUrlRecognizer, is_known
+from jupyter_gov.masking.detection.url import DOTTED, WordUrlRecognizer, is_known
 
 _log = logging.getLogger("presidio-analyzer")
 SITE_SCORE = 0.85
@@ -236,14 +236,16 @@ class Analyzer:
             self._phones.append(recognizer)
             patterns.append((_MANY_DIGITS % (recognizer.least_digits - 1), 0))
             self._of_pattern.append((number, -1))
+        elif is_known(recognizer):
+            recognizer = WordUrlRecognizer(
+                context=recognizer.context, supported_language=recognizer.supported_language,
+                supported_entity=recognizer.supported_entities[0], name=recognizer.name,
+            )  # fmt: skip
+            patterns.append((DOTTED, int(recognizer.global_regex_flags or 0)))
+            self._of_pattern.append((number, -1))
         elif isinstance(recognizer, PatternRecognizer) and (
             kind.analyze is PatternRecognizer.analyze or kind is IbanRecognizer
         ):
-            if is_known(recognizer):
-                recognizer = WordUrlRecognizer(
-                    context=recognizer.context, supported_language=recognizer.supported_language,
-                    supported_entity=recognizer.supported_entities[0], name=recognizer.name,
-                )  # fmt: skip
             one_by_one = kind is not IbanRecognizer
             for place, pattern in enumerate(recognizer.patterns):
                 patterns.append((pattern.regex, int(recognizer.global_regex_flags or 0)))

@@ -88,6 +88,8 @@ class Worker:
     def spans(self, texts: Sequence[str]) -> list[list[Span] | None]:
         """Raises Broken; the process is then ended, and started again by the next call."""
         try:
+            if self._process is not None and self._process.poll() is not None:
+                self.stop()  # it died while it had nothing to do
             if self._channel is None:
                 self._restart()
             assert self._channel is not None

@@ -14,11 +14,8 @@ class Place(NamedTuple):
     start: int
     end: int
     entity: str
-    """The strongest reason: of the longest span, then of the highest score."""
+    """Of the longest span there, then of the highest score."""
     operator: Operator
-
-
-_STRICTEST = (Operator.SURROGATE, Operator.REPLACE, Operator.WITHHOLD)
 
 
 def covered(spans: Iterable[Span]) -> dict[str, list[tuple[int, int]]]:
@@ -35,9 +32,9 @@ def covered(spans: Iterable[Span]) -> dict[str, list[tuple[int, int]]]:
 
 def places(spans: Sequence[Span], operator: Callable[[str], Operator]) -> list[Place]:
     """
-    The union of all spans: what overlaps is one place, under the strictest operator of its spans.
+    The union of all spans: what overlaps is one place, and spans that only touch stay apart.
 
-    Spans that only touch stay apart.
+    It is withheld if one of its spans is to be; else the longest span says what becomes of it.
     """
     found: list[Place] = []
     group: list[Span] = []
@@ -45,9 +42,10 @@ def places(spans: Sequence[Span], operator: Callable[[str], Operator]) -> list[P
     def close() -> None:
         if group:
             longest = max(group, key=lambda s: (s.end - s.start, s.score, s.entity))
-            ranks = [_STRICTEST.index(operator(s.entity)) for s in group]
+            asked = {operator(s.entity) for s in group}
+            done = Operator.WITHHOLD if Operator.WITHHOLD in asked else operator(longest.entity)
             end = max(s.end for s in group)
-            found.append(Place(group[0].start, end, longest.entity, _STRICTEST[max(ranks)]))
+            found.append(Place(group[0].start, end, longest.entity, done))
             group.clear()
 
     end = -1
