@@ -43,7 +43,8 @@ _GRAMMAR = frozenset(_GRAMMAR_LIST.split())
 """What a parenthesis follows that is no ordinary call."""
 _PLAIN_LIST = """
     alter anti apply asof cluster connect describe div drop final glob kill lock minus pivot
-    prewhere qualify regexp revoke rlike rollback sample semi settings show straight_join top unpivot xor
+    prewhere qualify regexp revoke rlike rollback sample semi settings show straight_join top
+    unpivot xor
 """
 _PLAIN = frozenset(_PLAIN_LIST.split())
 """Words that the parser knows and that are plain names in a query of PostgreSQL."""
