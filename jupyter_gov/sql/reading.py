@@ -7,19 +7,46 @@ side only: a column that may be read is named, whatever notation reaches it.  It
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from jupyter_gov.connections.model import Catalog, Table
 from jupyter_gov.errors import Next, UnknownName
 from jupyter_gov.sql.gate import Statement, tokens_of
 from jupyter_gov.sql.names import near_matches, place_of
 
 _MAKE_COLUMNS = (exp.Lateral, exp.Unnest, exp.UDTF, exp.RecursiveWithSearch)
 _VALUES = {TokenType.STRING, TokenType.NUMBER}
+
+
+class Named(Protocol):
+    """A column, by its name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Relation(Protocol):
+    """A table or view, as a catalog has it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def columns(self) -> Sequence[Named]: ...
+
+
+class Relations(Protocol):
+    """A catalog."""
+
+    @property
+    def tables(self) -> Mapping[str, Relation]: ...
+
+    def resolve(self, name: str) -> str | None:
+        """The table's own spelling; None if there is none of that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +59,7 @@ class Reads:
     """Whether the database itself said so; else these at most."""
 
 
-def reads_of(statement: Statement, catalog: Catalog, dialect: str) -> Reads:
+def reads_of(statement: Statement, catalog: Relations, dialect: str) -> Reads:
     """Every column of the statement's tables that it may read."""
     tree, tables = statement.tree, _tables(statement, catalog)
     if tree is None:
@@ -48,12 +75,12 @@ def reads_of(statement: Statement, catalog: Catalog, dialect: str) -> Reads:
     return Reads(columns=tuple(sorted(found)), exact=False)
 
 
-def _tables(statement: Statement, catalog: Catalog) -> dict[str, Table]:
+def _tables(statement: Statement, catalog: Relations) -> dict[str, Relation]:
     owned = filter(None, map(catalog.resolve, statement.relations))
     return {name: catalog.tables[name] for name in owned}
 
 
-def _called(tree: exp.Expr, table: Table) -> set[str]:
+def _called(tree: exp.Expr, table: Relation) -> set[str]:
     """What the statement calls that table: its name, and each alias."""
     plain = table.name.rpartition(".")[2].lower()
     return {
@@ -82,7 +109,7 @@ def _whole(tree: exp.Expr) -> Iterator[str]:
             yield node.alias_or_name.lower()
 
 
-def check_columns(statement: Statement, catalog: Catalog, dialect: str) -> None:
+def check_columns(statement: Statement, catalog: Relations, dialect: str) -> None:
     """
     Raises UnknownName for a column that none of the statement's tables has.
 
