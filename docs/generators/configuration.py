@@ -32,6 +32,9 @@ _KEYS: dict[str, dict[str, tuple[str, str]]] = {
         "timeout": ("", "A statement runs at most this long, and never beyond its grant's end."),
         "max_rows": ("", "A result has at most so many rows; a longer one is cut, and says so."),
         "max_bytes": ("", "And at most so many bytes, as Arrow lays them out."),
+        "schemas": ("", "Of PostgreSQL: the schemas whose tables are exposed. Tables of the first"
+                    " need no prefix."),
+        "max_sessions": ("", "Of PostgreSQL: database sessions of all grants together."),
     },
     "evaluation_identities": {
         "name": ("the key itself", "The person's full name."),
@@ -50,6 +53,8 @@ _KEYS: dict[str, dict[str, tuple[str, str]]] = {
         "clear": ("none", "Tags shown as they are."),
         "treatments": ("none", "Tag → treatment, where it differs from"
                        " `c.GovMasking.treatments`."),
+        "rows": ("none", "Table → condition on its own columns, such as `\"state = 'VT'\"`: other"
+                 " rows are not there."),
         "max_rows": ("", "Rows of one grant, all statements together."),
         "max_queries": ("", "Statements of one grant."),
         "preset": ("none", "`safe_harbor` or `limited_data_set`: the rules that its treatments are"
