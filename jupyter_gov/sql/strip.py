@@ -8,12 +8,13 @@ becomes ``?``, and a name stays only if the catalog or the language knows it: an
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import TokenType
 
 from jupyter_gov.errors import GovError
+from jupyter_gov.sql.postgres_lexemes import RESERVED, Kind, lexemes
 from jupyter_gov.sql.tokens import tokens_of
 
 UNREADABLE = "(not readable as SQL)"
@@ -37,7 +38,7 @@ def strip_literals(sql: str, dialect: str, known: Set[str]) -> str:
         known: lower-case names of tables, columns and functions that may be shown.
     """
     try:
-        tokens = tokens_of(sql[:MAX_STRIPPED], dialect)
+        parts = list(_parts(sql[:MAX_STRIPPED], dialect, known))
     except GovError:
         return UNREADABLE
     tokenizer = Dialect.get_or_raise(dialect).tokenizer_class
@@ -45,18 +46,41 @@ def strip_literals(sql: str, dialect: str, known: Set[str]) -> str:
     marks = tokenizer.SINGLE_TOKENS.keys()
     renamed: dict[str, str] = {}
     shown: list[str] = []
-    for token in tokens:
-        text = token.text
-        if token.token_type in _NAMES:
-            plain = text.lower()
-            if plain in known:
-                shown.append(text)
-            else:
-                shown.append(renamed.setdefault(plain, f"_{len(renamed) + 1}"))
-        elif token.token_type not in _TEXTS and (text.upper() in words or text in marks):
+    for kind, text in parts:
+        plain = text.lower()
+        if kind == "name" and plain in known:
+            shown.append(text)
+        elif kind == "name":
+            shown.append(renamed.setdefault(plain, f"_{len(renamed) + 1}"))
+        elif kind == "word" and (text.upper() in words or text in marks):
             shown.append(text.upper())
         else:
             shown.append("?")
     if len(sql) > MAX_STRIPPED:
         shown.append("…")
     return " ".join(shown)
+
+
+def _parts(sql: str, dialect: str, known: Set[str]) -> Iterator[tuple[str, str]]:
+    """Each token as ``name``, ``word`` (of the language, or a mark) or ``literal``."""
+    if dialect == "postgres":
+        keywords = set(Dialect.get_or_raise(dialect).tokenizer_class.KEYWORDS)
+        keywords -= {name.upper() for name in known}
+        for lexeme in lexemes(sql):
+            if lexeme.kind is Kind.QUOTED:
+                yield "name", lexeme.value
+            elif lexeme.kind is Kind.WORD:
+                word = lexeme.value in RESERVED or lexeme.value.upper() in keywords
+                yield ("word" if word else "name"), lexeme.value
+            elif lexeme.kind is Kind.BIND:
+                yield "word", ":"
+                yield "name", lexeme.value
+            else:
+                mark = lexeme.kind in (Kind.OPERATOR, Kind.MARK)
+                yield ("word" if mark else "literal"), lexeme.value
+        return
+    for token in tokens_of(sql, dialect):
+        if token.token_type in _NAMES:
+            yield "name", token.text
+        else:
+            yield ("literal" if token.token_type in _TEXTS else "word"), token.text

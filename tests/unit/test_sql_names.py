@@ -65,3 +65,15 @@ class TestNearMatches:
     def test_at_most_three(self):
         """A help, not a listing."""
         assert len(near_matches("col", [f"col{i}" for i in range(9)])) == 3
+
+
+class TestPostgres:
+    def test_a_parameter_is_found_by_its_name(self):
+        """Though it is a word of the language elsewhere."""
+        place = place_of("from", "SELECT 1 FROM t WHERE a > :from", "postgres")
+        assert place.column == 10  # the first place is the word itself
+        assert place_of("n", "SELECT 'n', $$n$$ /* n */, :n", "postgres").offset == 27
+
+    def test_names_in_texts_are_not_found(self):
+        """As the server ends its texts."""
+        assert place_of("ssn", "SELECT E'\\' ssn', 'ssn\\', name FROM t", "postgres") is None

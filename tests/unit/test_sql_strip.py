@@ -132,3 +132,28 @@ class TestNothingOfAnyLiteral:
         """Whatever it is written into, no word of it that nobody knows is in the clear."""
         shown = strip(f"SELECT {mark}{secret}{mark} FROM patients WHERE {mark}{other}").lower()
         assert not words_of(secret + " " + other) & set(re.findall(r"\w+", shown))
+
+
+class TestPostgres:
+    @pytest.mark.parametrize(
+        ("sql", "shown"),
+        [
+            ("SELECT $$Zebulon$$, $a$Quartermain$a$ FROM patients", "SELECT ? , ? FROM patients"),
+            ("SELECT E'\\'Zebulon', 'a\\', name", "SELECT ? , ? , name"),
+            ("SELECT /* a /* Zebulon */ b */ name -- Quartermain\r, mrn", "SELECT name , mrn"),
+            ("SELECT name FROM patients WHERE mrn = :zebulon::text",
+             "SELECT name FROM patients WHERE mrn = : _1 :: TEXT"),
+            ('SELECT "Zebulon", zebulon', "SELECT _1 , _1"),
+            ("SELECT U&'Zebulon'", UNREADABLE),
+            ("SELECT 'Zebulon", UNREADABLE),
+        ],
+    )  # fmt: skip
+    def test_texts_end_where_the_server_ends_them(self, sql, shown):
+        """Else what is a text to the server would stand in the record."""
+        assert strip_literals(sql, "postgres", KNOWN) == shown
+
+    @given(st.text(alphabet="aZ'\"$\\-/*\n\r (),:E;", max_size=40))
+    def test_nothing_of_a_text_stays(self, middle):
+        """Wherever quotes stand before it."""
+        shown = strip_literals(f"SELECT {middle}'zebulon'", "postgres", KNOWN)
+        assert "zebulon" not in shown
