@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS {PRIVATE}.undo (
 """
 """What the private schema holds.  ``undo`` is run backwards by ``--remove``."""
 
+TEMP_FILES = "10GB"
+"""What the sorts and hashes of one session may put on the server's disk."""
 STALE = "5 minutes"
 """A lease whose gateway was not heard of for so long is swept by another."""
 
@@ -84,6 +86,8 @@ BEGIN
     (SELECT string_agg(quote_ident(x), ', ') FROM unnest(groups) AS u(x)));
   EXECUTE format('ALTER ROLE %I SET default_transaction_read_only = on', made);
   EXECUTE format('ALTER ROLE %I SET search_path = %s', made, path);
+  -- A sort of everything must not fill the hospital's disk.
+  EXECUTE format('ALTER ROLE %I SET temp_file_limit = %L', made, '{TEMP_FILES}');
   -- 122 random bits each, from the server's strong generator.
   mac_key := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
                 || uuid_send(gen_random_uuid()));

@@ -227,6 +227,7 @@ def _roles(source: Source) -> str:
             _role(names.owner, "NOLOGIN NOINHERIT"),
             _role(names.minter, "NOLOGIN CREATEROLE"),
             f"GRANT pg_signal_backend TO {quoted(names.minter)};",
+            f"GRANT SET ON PARAMETER temp_file_limit TO {quoted(names.minter)};",
             _role(source.gateway, "LOGIN NOINHERIT"),
             f"ALTER ROLE {quoted(source.gateway)} NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION"
             " NOBYPASSRLS NOINHERIT;",

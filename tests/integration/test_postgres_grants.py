@@ -161,6 +161,29 @@ def _active(hospital: PostgresSite, what: str) -> int:
         return int(row[0])
 
 
+class TestTheEnd:
+    """Of a role, whatever it did."""
+
+    @pytest.mark.parametrize(
+        "made",
+        ["SELECT lo_from_bytea(0, 'x')", "SELECT pg_advisory_lock(1)", "LISTEN something"],
+    )
+    def test_leaves_nothing_that_a_statement_made(self, kernel, hospital, made):
+        """A large object, a lock: even of one that no gate stopped."""
+        before = set(hospital.roles())
+        kernel.connect("hospital").query("SELECT 1 AS one")
+        (role,) = set(hospital.roles()) - before
+        with hospital.server.connect(hospital.database) as dba:
+            dba.execute("SET SESSION AUTHORIZATION " + role)
+            dba.execute(made)
+            dba.execute("RESET SESSION AUTHORIZATION")
+        kernel.logout()
+        until(lambda: set(hospital.roles()) == before, "the role is gone")
+        with hospital.server.connect(hospital.database) as dba:
+            left = dba.execute("SELECT count(*) FROM pg_largeobject_metadata").fetchone()
+        assert left == (0,)
+
+
 class TestTheGatewaysLogin:
     """It makes roles, and can do nothing else."""
 
