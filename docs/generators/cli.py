@@ -29,6 +29,8 @@ _NEEDS = {
     "classify": "Runs as the gateway's user; the gateway need not run. A look at content is"
     " recorded before the first row is read. Prints TOML, and no value. See how to"
     " [propose tags](../howto/propose-tags.md).",
+    "provision": "Needs a login that owns the database's tables or is a superuser; `--check` uses"
+    " the gateway's own. See the script first: `--dry-run`.",
     "preset": "Reads the configuration, and no database. With `--eligibility`, exit code 1 if the"
     " preset bars something.",
     "explain": "Reads the configuration and the database's catalog, for a session that holds no"

@@ -83,6 +83,7 @@ _SAYS = {
     "request": "Id of the code's request, `A-…`; never the code.",
     "restart": "How often the kernel has been restarted.",
     "result": "`completed`, `interrupted`, or an [error code](errors.md).",
+    "roles_swept": "Login roles that a crashed gateway's grants left in PostgreSQL, ended now.",
     "route": "Method and address.",
     "rows": "Rows that were sent, of the statement or of the whole grant.",
     "rule": "The refusal's text.",
