@@ -186,8 +186,11 @@ class Treats:
                 return bucket(policy.width, policy.start)
             case Treatment.ROUND:
                 return rounded(policy.to)
-            case Treatment.SEAL | Treatment.FPE | Treatment.SURROGATE:
+            case Treatment.SEAL:
                 return bound(seals.seal, kind=policy.kind)
+            case Treatment.FPE | Treatment.SURROGATE:
+                # Identifiers recur, and a join asks for each of them again and again.
+                return Memory(bound(seals.seal, kind=policy.kind), numbers=True).__getitem__
             case Treatment.PATHS:
                 leaves = {
                     leaf: self.of(leaf, today=today, small=small, seals=seals)

@@ -10,18 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gov.masking.canonical import Memory
-from jupyter_gov.masking.model import Treatment
+from jupyter_gov.masking.canonical import Memory, Value
+from jupyter_gov.masking.model import ColumnPolicy, Treatment
+from jupyter_gov.masking.seals import Seals
 from jupyter_gov.masking.treatments import (
     OLDEST_AGE,
     SHAPES,
     SMALL_ZIP3,
+    Treats,
     age,
     partial,
     pseudonym,
     year,
     zip3,
 )
+from tests.support.keys import KEYS
 
 TODAY = date(2026, 3, 2)
 KEY = bytes(range(32))
@@ -292,3 +295,25 @@ class TestShapes:
     def test_what_is_untreated_has_it_not(self, treatment, raw):
         """So a hole in the wall shows."""
         assert not fits(treatment, raw)
+
+
+class CountingSeals(Seals):
+    """Seals that count how often they were made."""
+
+    made = 0
+
+    def seal(self, value: Value, kind: str = "seal:") -> str | None:
+        self.made += 1
+        return super().seal(value, kind)
+
+
+class TestSealedIdentifiers:
+    @pytest.mark.parametrize("treatment", [Treatment.SURROGATE, Treatment.FPE])
+    def test_one_that_recurs_is_sealed_once(self, treatment):
+        """A join asks for each again and again: for 500 patients and 2,000 visits a million times."""
+        seals = CountingSeals(bytes(64))
+        policy = ColumnPolicy(treatment, domain="mrn", space="clinic", alphabet="digits")
+        treat = Treats(KEYS).of(policy, today=date(2026, 3, 1), small=frozenset(), seals=seals)
+        tokens = [treat(value) for value in (17, 17.0, "17", 17, "17")]
+        assert len(set(tokens)) == 1
+        assert seals.made == 2
