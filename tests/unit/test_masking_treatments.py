@@ -310,7 +310,7 @@ class CountingSeals(Seals):
 class TestSealedIdentifiers:
     @pytest.mark.parametrize("treatment", [Treatment.SURROGATE, Treatment.FPE])
     def test_one_that_recurs_is_sealed_once(self, treatment):
-        """A join asks for each again and again: for 500 patients and 2,000 visits a million times."""
+        """A join of 500 patients and 2,000 visits asks a million times."""
         seals = CountingSeals(bytes(64))
         policy = ColumnPolicy(treatment, domain="mrn", space="clinic", alphabet="digits")
         treat = Treats(KEYS).of(policy, today=date(2026, 3, 1), small=frozenset(), seals=seals)
