@@ -91,7 +91,7 @@ class Fetch:
         if unknown:
             with session.running("psycopg"):
                 found = session.psycopg.execute(LOOK_UP, [list(unknown)]).fetchall()
-            session.types.update({row[0]: other(*row) for row in found})
+            session.types.update({oid: other(*known) for oid, *known in found})
         return [SHAPES.get(oid) or session.types[oid] for oid in types]
 
     def _wrapped(self, modifiers: Sequence[int]) -> str:

@@ -241,10 +241,8 @@ SHAPES: dict[int, Shape] = {
 """By the OID of the type: those that come as they are, or whose text stands for something."""
 
 _ARRAY_KINDS = {700: JSON_FLOAT, 701: JSON_FLOAT, 1700: JSON_DECIMAL}
-_FIRST_OWN = 16_384
-"""OIDs from here on are of what was created after the database."""
 LOOK_UP = """
-SELECT t.oid, t.typoutput::pg_catalog.regproc::pg_catalog.text,
+SELECT t.oid,
   CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END,
   coalesce((SELECT e.typtype = 'c' FROM pg_catalog.pg_type AS e WHERE e.oid = t.typelem), false),
   EXISTS (SELECT FROM pg_catalog.pg_cast AS c
@@ -255,14 +253,11 @@ FROM pg_catalog.pg_type AS t WHERE t.oid = ANY(%s)
 """What `other` needs to know of a type, after its OID."""
 
 
-def other(
-    oid: int, output: str, element: int, of_rows: bool, has_cast: bool, varies: bool
-) -> Shape:
+def other(element: int, of_rows: bool, has_cast: bool, varies: bool) -> Shape:
     """
     Any other type: an array as JSON, all else as PostgreSQL's own text.
 
     Args:
-        output: the type's output function.
         element: OID of the type of its elements, if it is an array; else 0.
         of_rows: whether those are rows, which would become objects.
         has_cast: whether it has a cast of its own to text, and perhaps to another text than
@@ -276,13 +271,8 @@ def other(
         return Shape(
             pa.string(), _texts, outer=outer, kind=_ARRAY_KINDS.get(element, JSON), size=size
         )
-    if not has_cast:
-        outer = "{}::pg_catalog.text"
-    elif oid < _FIRST_OWN:
-        outer = f"pg_catalog.textin(pg_catalog.{output}({{}}))"
-    else:
-        # Its functions may be in a schema that the login cannot use.
-        outer = "pg_catalog.json_build_array({})->>0"
+    # JSON has the text of the output function, which needs no right on a schema or a function.
+    outer = "pg_catalog.json_build_array({})->>0" if has_cast else "{}::pg_catalog.text"
     return Shape(pa.string(), _texts, outer=outer, size=size)
 
 

@@ -20,6 +20,8 @@ from tests.support.postgres_rows import DRIVERS, fetched
 DATABASE = "rows"
 TABLE = """
 CREATE TABLE visit (id int PRIMARY KEY, note text, seen date, amount numeric(8,2));
+CREATE FUNCTION told(id int) RETURNS text STABLE LANGUAGE plpgsql AS
+    $$ BEGIN RETURN 'told ' || id; END $$;
 CREATE TYPE ward AS ENUM ('icu', 'er');
 INSERT INTO visit SELECT g, 'note ' || g, date '2020-01-01' + g, g * 1.5
     FROM generate_series(1, 100) AS g;
@@ -31,6 +33,7 @@ def session(postgres: Server) -> Iterator[Session]:
     postgres.create(DATABASE)
     with postgres.connect(DATABASE) as connection:
         connection.execute(TABLE)
+        connection.execute(f"ALTER DATABASE {DATABASE} SET track_functions = 'all'")
     made = Session(postgres.conninfo(DATABASE))
     yield made
     made.close()
@@ -253,6 +256,15 @@ class TestHugeRows:
             fetched(session, sql, driver=driver, max_row_bytes=800_000)
         got = fetched(session, sql, driver=driver, max_row_bytes=810_000)
         assert got.table.nbytes > 810_000
+
+    def test_measuring_computes_nothing_twice(self, session: Session, driver: str) -> None:
+        """What a statement computes is computed once, also where it is measured."""
+        sql = (
+            "SELECT told(id), pg_stat_get_xact_function_calls('told(int)'::regprocedure)"
+            " FROM visit"
+        )
+        got = fetched(session, sql, driver=driver)
+        assert max(got.table.column(1).to_pylist()) == 100
 
     def test_up_to_the_limit(self, session: Session, driver: str) -> None:
         """Rows below the limit come, however many, in batches of bounded size."""

@@ -113,6 +113,17 @@ class TestCancel:
             list(fetch.batches())
         session.end()
 
+    def test_before_it_reaches_the_server(self, session: Session) -> None:
+        """A request that comes before its statement does nothing there, and is repeated."""
+        session.begin(60)
+        with session.running("psycopg"):
+            session.cancel()
+            time.sleep(0.2)
+            result = session.psycopg.pgconn.exec_(b"SELECT pg_sleep(20)")
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                session.raise_for(result)
+        assert session.end() is False
+
     def test_too_late(self, session: Session, driver: str) -> None:
         """A cancel after the end stops nothing, least of all the next statement."""
         fetched(session, "SELECT 1", driver=driver)
@@ -323,8 +334,10 @@ class TestWhatIsLeft:
     def test_notices_are_shown_to_nobody(
         self, session: Session, driver: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        """A notice may carry a value: it goes nowhere, not even to the gateway's log."""
-        fetched(session, "SELECT warn()", driver=driver)
+        """A notice may carry a value: the server sends none, and nothing is written."""
+        sql = "SELECT warn(), current_setting('client_min_messages')"
+        got = fetched(session, sql, driver=driver)
+        assert got.table.column(1).to_pylist() == ["error"]
         assert "canary" not in "".join(capfd.readouterr())
 
     def test_two_connections_at_most(self, session: Session, dba: psycopg.Connection[Any]) -> None:
