@@ -15,7 +15,7 @@ from jupyter_gov.access.model import Eligibility, Grant
 from jupyter_gov.audit.ports import AuditLog
 from jupyter_gov.broker.caller import SignedRequest
 from jupyter_gov.broker.desk import GrantDesk
-from jupyter_gov.broker.groups import held_to_groups
+from jupyter_gov.broker.groups import held_to_groups, in_own_text
 from jupyter_gov.broker.intake import Asked, Gated, Intake, fault_of, need_of
 from jupyter_gov.broker.ports import Policy
 from jupyter_gov.broker.record import Recorder
@@ -138,6 +138,7 @@ class Findings:
             opens_for=show_duration(choice.default_duration)
             if isinstance(choice, Eligibility)
             else "",
+            min_group=policy.profiles[source.name].min_group if source else 0,
             kind=classified.kind if classified else "",
             risk=classified.risk if classified else "",
             binds=statement.binds if statement else (),
@@ -180,11 +181,15 @@ def reads_under(policy: Policy, choice: Choice, statement: Statement) -> Reads:
     source = _eligibility_of(policy, choice)
     assert source is not None  # what was chosen comes from the configuration in force
     held = held_to_groups(policy, source.name, choice.connection, statement)
-    statement = held.statement if held else statement
     tables = choice.tables if isinstance(choice, Grant) else frozenset(choice.tables)
-    return policy.engines[choice.connection].reads(
-        statement, profile=policy.profiles[source.name], tables=tables
-    )
+    try:
+        return policy.engines[choice.connection].reads(
+            held.statement if held else statement,
+            profile=policy.profiles[source.name],
+            tables=tables,
+        )
+    except GovError as problem:
+        raise in_own_text(problem, held, statement.text) from None
 
 
 def _eligibility_of(policy: Policy, choice: Choice | None) -> Eligibility | None:

@@ -91,6 +91,8 @@ def _facts(told: Explanation) -> Iterator[tuple[str, str]]:
         yield "grant", f"{told.grant.grant} ({told.eligibility}), {left} left"
     elif told.eligibility:
         yield "grant", f"none yet; {told.eligibility} would give one for {told.opens_for}"
+    if told.min_group:
+        yield "groups", f"of at least {told.min_group} people; smaller ones are left out"
     if told.kind:
         yield "statement", f"{told.kind}, risk {told.risk}"
     if told.relations:

@@ -322,6 +322,8 @@ class Explanation:
     """What the grant comes from, or would come from."""
     opens_for: str = ""
     """How long the default grant would last, such as ``30m``."""
+    min_group: int = 0
+    """Groups of fewer people would be left out; 0: rows may be seen."""
     kind: str = ""
     """
     What the statement does: ``read``, ``write``, ``ddl``, ``admin``, ``transaction``, or

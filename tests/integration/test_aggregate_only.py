@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from jupyter_gov.errors import StatementRefused, UnknownName
+from jupyter_gov.errors import GovError, StatementRefused, UnknownName
 from tests.conftest import populate
 from tests.support.gateway import running
 
@@ -41,6 +41,23 @@ def truth(clinic_db, sql: str) -> list[tuple[object, ...]]:
     """What the bare file says."""
     with closing(sqlite3.connect(clinic_db)) as connection:
         return connection.execute(sql).fetchall()
+
+
+class TestExplained:
+    def test_what_it_is_held_to(self, counts):
+        """The size of a group, and the column that says whom a row is about."""
+        told = counts.explain("SELECT sex, count(*) AS n FROM patients GROUP BY sex")
+        assert (told.error, told.min_group) == (None, 11)
+        assert {c.name for t in told.tables for c in t.columns} == {"sex", "patient_id"}
+
+    @pytest.mark.parametrize("sql", ["SELECT sex FROM patients", "SELECT sexx, count(*) FROM "
+                                     "patients GROUP BY 1"])  # fmt: skip
+    def test_a_refusal(self, counts, sql):
+        """Is the one that running it gives, with the place in the user's own text."""
+        told = counts.explain(sql)
+        with pytest.raises(GovError) as refused:
+            counts.query(sql)
+        assert (told.rule, told.error.position) == (refused.value.message, refused.value.position)
 
 
 class TestGroups:
