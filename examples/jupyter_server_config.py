@@ -107,6 +107,8 @@ c.GovAccess.purposes = {
 #   clear        tags that are shown as they are
 #   treatments   tags that are treated otherwise than above
 #   max_rows, max_queries   of one grant, all statements together
+#   preset       "safe_harbor" or "limited_data_set": the check refuses what those rules bar
+#   data_use_agreement   its reference stands in the record of each grant
 c.GovAccess.eligibilities = {
     "analysts": {
         "who": ["group:analysts"],
