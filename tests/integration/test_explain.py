@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -92,6 +94,13 @@ class TestAllowed:
         sql = "SELECT count(*) FROM patients WHERE state = :state AND zip = :zip"
         assert con.explain(sql).binds == ("state", "zip")
         assert con.explain(sql, state="OR").decision == "open"
+
+    def test_off_the_event_loop(self, kernel):
+        """The async form says the same."""
+        con = kernel.connect("clinic")
+        sql = "SELECT mrn FROM patients WHERE zip = :zip"
+        told = asyncio.run(con.aexplain(sql, zip="97201"))
+        assert replace(told, record="") == replace(con.explain(sql), record="")
 
     def test_an_agents_own_narrower_treatment(self, site):
         """The same question in an agent's name meets the agent's eligibility."""
