@@ -115,6 +115,9 @@ class Sink(Protocol):
     def drain(self) -> None:
         """Wait until everything written was taken.  Raises Cancelled when the kernel has gone."""
 
+    def end(self) -> None:
+        """Nothing more will be written: who reads need not wait for the thread to be done."""
+
     def abandon(self) -> None:
         """Wake whoever waits in `write` or `drain`; nothing more will be taken."""
 

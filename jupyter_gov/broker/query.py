@@ -27,7 +27,7 @@ from jupyter_gov.broker.desk import GrantDesk
 from jupyter_gov.broker.end import grant_over, timed_out
 from jupyter_gov.broker.groups import held_to_groups, in_own_text
 from jupyter_gov.broker.intake import Intake, fault_of
-from jupyter_gov.broker.ports import Policy, Sink
+from jupyter_gov.broker.ports import Execution, Policy, Sink
 from jupyter_gov.broker.record import Recorder
 from jupyter_gov.broker.running import Run, Running
 from jupyter_gov.broker.stream import ArrowStream, rows_within
@@ -132,14 +132,17 @@ class QueryFlow:
         stream = ArrowStream(sink, head)
         began = time.monotonic()
         error: GovError | None = None
+        execution: Execution | None = None
         self._running.add(run)
         try:
+            profile = allowed.policy.profiles[grant.eligibility]
+            detectors = allowed.policy.detectors
             if not self._grants.spend(grant.grant_id):
                 raise self._used_up(grant)
             execution = allowed.policy.engines[grant.connection].start(
                 allowed.held.statement if allowed.held else allowed.statement,
                 allowed.binds,
-                profile=allowed.policy.profiles[grant.eligibility],
+                profile=profile,
                 tables=grant.tables,
                 seals=self._seals_of(grant.grant_id),
                 today=self._clock().date(),
@@ -148,8 +151,6 @@ class QueryFlow:
                 ends_at=ends_at,
             )
             run.started(execution)
-            profile = allowed.policy.profiles[grant.eligibility]
-            detectors = allowed.policy.detectors
             stream.opens(
                 FrameMask(
                     execution.opener, detectors, self._surrogates, stream.counts, fpe=self._fpe,
@@ -160,7 +161,6 @@ class QueryFlow:
                 self._send(allowed, run, stream)
             finally:
                 stream.note(execution, profile, detectors)
-                execution.close()
         except GovError as problem:
             problem = in_own_text(problem, allowed.held, allowed.query.sql)
             error = run.ended or self._in_time(problem, run, grant, left)
@@ -168,15 +168,19 @@ class QueryFlow:
             error = run.ended or fault_of(fault)
         finally:
             self._running.remove(run)
-        trailer = stream.trailer(error)
-        self._log.append(
-            self._record.outcome(allowed.intent, stream, trailer, error, began), reserved=True
-        )
-        if error is None:
-            stream.finish(trailer)
-        else:
-            error.record = allowed.intent.record
-            stream.fail(trailer, error)
+        try:
+            trailer = stream.trailer(error)
+            self._log.append(
+                self._record.outcome(allowed.intent, stream, trailer, error, began), reserved=True
+            )
+            if error is None:
+                stream.finish(trailer)
+            else:
+                error.record = allowed.intent.record
+                stream.fail(trailer, error)
+        finally:
+            if execution is not None:  # nobody waits for the session to be reset
+                _close(execution)
 
     def _send(self, allowed: Allowed, run: Run, stream: ArrowStream) -> None:
         """Stream batches until the end, a limit, or the end of what it runs under."""
@@ -237,3 +241,11 @@ class QueryFlow:
         if self._clock() >= run.ends_at:
             return grant_over(grant, _ITS_TIME)
         return timed_out(left)
+
+
+def _close(execution: Execution) -> None:
+    """Its answer has been given, whatever happens now."""
+    try:
+        execution.close()
+    except Exception as fault:
+        fault_of(fault)

@@ -169,6 +169,7 @@ class ArrowStream:
         self._last(trailer)
         self._writer.close()
         self._sink.write(self._chunks.take())
+        self._sink.end()
 
     def fail(self, trailer: Trailer, error: GovError) -> None:
         """Tell of an error: by raising it while nothing has left, else in a trailer, unclosed."""
@@ -178,6 +179,7 @@ class ArrowStream:
             # Serialised again: only now does the error carry its record.
             self._last(replace(trailer, error=encode_error(error)))
             self._sink.write(self._chunks.take())
+            self._sink.end()
         except Cancelled:
             pass  # nobody is there to be told; the outcome is in the record
 

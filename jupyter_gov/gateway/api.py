@@ -264,6 +264,8 @@ class QueriesHandler(SignedHandler):
             async for piece in sink.chunks():
                 self.write(piece)
                 await self.flush()
+            if not running.done():
+                self.finish()  # all of it is said, while the session is still being reset
         except StreamClosedError:
             self.on_connection_close()
         await running

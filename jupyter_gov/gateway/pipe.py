@@ -75,12 +75,12 @@ class Pipe:
         if first:
             self._loop.call_soon_threadsafe(self._on_abandon)
 
-    # ------------------------------------------------------------ the loop's side
-
     def end(self) -> None:
-        """The thread is done.  Called on the loop."""
-        self._ended = True
-        self._ready.set()
+        with self._changed:
+            self._ended = True
+        self._loop.call_soon_threadsafe(self._ready.set)
+
+    # ------------------------------------------------------------ the loop's side
 
     def gone(self) -> None:
         """The kernel has gone.  From any thread."""
@@ -109,5 +109,7 @@ class Pipe:
                 with self._changed:
                     self._taken += 1
                     self._changed.notify_all()
-            if self._ended or self._gone:
-                return
+            with self._changed:
+                # What was written in this moment has set `_ready` again, or is about to.
+                if self._gone or (self._ended and not self._chunks):
+                    return

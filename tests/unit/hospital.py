@@ -150,6 +150,9 @@ class Taker:
     def drain(self) -> None:
         """Everything was taken."""
 
+    def end(self) -> None:
+        """Nothing more comes."""
+
     def abandon(self) -> None:
         self.abandoned = True
 

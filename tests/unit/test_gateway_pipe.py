@@ -89,6 +89,29 @@ class TestPipe:
 
         assert played(scene) == b"why"
 
+    def test_a_writer_may_say_that_it_is_done(self):
+        """Nothing is lost, and its thread may go on with something else."""
+
+        async def scene(pipe):
+            done, told = threading.Event(), threading.Event()
+
+            def write():
+                for number in range(50):
+                    pipe.write(bytes([number]))
+                pipe.end()
+                told.set()
+                done.wait(5)
+
+            writing = asyncio.create_task(asyncio.to_thread(write))
+            taken = await take_all(pipe)
+            early = told.is_set() and not writing.done()
+            done.set()
+            await writing
+            return taken, early
+
+        for _ in range(20):
+            assert played(scene) == (bytes(range(50)), True)
+
     def test_a_reader_that_has_gone_wakes_whoever_waits(self):
         """At once, not after its patience."""
 
