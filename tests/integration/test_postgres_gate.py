@@ -73,8 +73,6 @@ class TestOrdinary:
         grammar = {"coalesce", "greatest", "least", "nullif", "grouping", "trim"}
         grammar |= {"current_time", "current_timestamp", "localtime", "localtimestamp"}
         missing = FUNCTIONS - {name for (name,) in rows} - grammar
-        version = session.info.server_version
-        assert not missing or version < 180000
         assert len(missing) < 50
 
     def test_none_of_the_list_acts(self, session):
