@@ -9,6 +9,7 @@ from decimal import Decimal
 from generators.text import code, document, table
 from jupyter_gov.bootstrap.treatments import TAKES
 from jupyter_gov.masking import treatments as t
+from jupyter_gov.masking.canonical import SHORT
 from jupyter_gov.masking.dates import DEFAULT_DAYS, MOST_DAYS
 from jupyter_gov.masking.fpe import SMALLEST_DOMAIN, FormatPreserving
 from jupyter_gov.masking.model import ColumnPolicy, Treatment
@@ -208,7 +209,7 @@ def page() -> str:
         " [key](../howto/keys-and-backups.md).\n"
         "- `partial`: letters and digits are those of ASCII; signs outside ASCII become `*` and"
         " count as neither. So it does not depend on a collation. For texts, whole and decimal"
-        f" numbers and UUIDs, of at most {t.LONGEST_PARTIAL:,} bytes.\n"
+        f" numbers and UUIDs, of at most {SHORT:,} bytes.\n"
         "- `year`, `month`, `date_shift`: a date stays a date, a timestamp a timestamp (of `year`"
         " and `month` at midnight), and a text in ISO 8601 a text. Dates before the year 1 or"
         " after 9999, and infinite ones, are NULL. A timestamp with a zone is taken in UTC.\n"

@@ -24,11 +24,12 @@ from jupyter_gov.engines.postgres_canonical import (
     utc,
     within,
 )
+from jupyter_gov.masking.canonical import LONGEST, SHORT
 from jupyter_gov.masking.dates import OLDEST_AGE
-from jupyter_gov.masking.model import ColumnPolicy, Treatment
+from jupyter_gov.masking.model import SEALED, ColumnPolicy, Treatment
 from jupyter_gov.masking.numbers import MOST, MOST_FLOAT, Limits, edges, nearest
 from jupyter_gov.masking.seals import BYTES, CLOSE, OPEN, TEXT
-from jupyter_gov.masking.treatments import LONGEST_PARTIAL, PSEUDONYM_DIGITS, PSEUDONYM_PREFIX
+from jupyter_gov.masking.treatments import PSEUDONYM_DIGITS, PSEUDONYM_PREFIX
 
 _SIGNS = string.digits + string.ascii_letters
 _SIGN, _OUTSIDE = "[0-9A-Za-z]", r"[^\u0001-\u007f]"
@@ -43,6 +44,7 @@ _TIME = (
     "(?: ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
 )
 _TODAY = "pg_catalog.timezone(INTERVAL '0', pg_catalog.now())"
+_OF_ANY_LENGTH = SEALED | {Treatment.PSEUDONYM}
 _INTEGERS = {"smallint": 15, "integer": 31, "bigint": 63}
 
 
@@ -63,6 +65,16 @@ class Place:
 
 def mask(x: str, declared: Declared, policy: ColumnPolicy, place: Place) -> str | None:
     """See the module.  Not for `clear`, `withhold`, `paths` and arrays."""
+    made = _mask(x, declared, policy, place)
+    if made is None or declared.family not in (Family.TEXT, Family.BYTES):
+        return made
+    # A longer one could fail on what the server can allocate, and a failure tells of the value.
+    most = LONGEST if policy.treatment in _OF_ANY_LENGTH else SHORT
+    t = x if declared.family is Family.BYTES else text_of(x, declared)
+    return _case(f"pg_catalog.octet_length({t}) <= {most}", made)
+
+
+def _mask(x: str, declared: Declared, policy: ColumnPolicy, place: Place) -> str | None:
     match policy.treatment:
         case Treatment.PSEUDONYM:
             return _pseudonym(x, declared, policy, place)
@@ -117,9 +129,7 @@ def _partial(x: str, declared: Declared) -> str | None:
         Family.TEXT, Family.WHOLE, Family.NUMERIC, Family.FLOAT, Family.UUID,
     ):  # fmt: skip
         return None
-    if declared.family is Family.TEXT:
-        guard = f"pg_catalog.octet_length({t}) <= {LONGEST_PARTIAL}"
-    elif whole:
+    if whole:
         guard = f"{x} = pg_catalog.trunc({x}) AND pg_catalog.abs({x}) < 9223372036854775808"
     elif declared.family is Family.NUMERIC:
         guard = f"pg_catalog.abs({x}) < 'Infinity'"

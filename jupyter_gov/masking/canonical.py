@@ -21,12 +21,24 @@ WHOLE = 2**63
 DIGITS = 100
 """Decimal numbers with more digits than this before or after the point are withheld."""
 
+LONGEST = 100_000_000
+"""Bytes, of a text in UTF-8: what is longer is withheld, since an engine's own limits are near."""
+SHORT = 10_000
+"""Bytes of a text that may be an identifier, a ZIP code or a date: what is longer is none."""
+
 _EXACT = Context(prec=200_000)
 
 
 def encoded(text: str) -> bytes:
     """UTF-8, also of what is no valid Unicode, as SQLite may hold it."""
     return text.encode("utf-8", "surrogatepass")
+
+
+def fits(value: str | bytes, most: int) -> bool:
+    """Whether a text has at most so many bytes in UTF-8."""
+    if len(value) > most:
+        return False
+    return isinstance(value, bytes) or 4 * len(value) <= most or len(encoded(value)) <= most
 
 
 def canonical(value: Value) -> str | bytes | None:
@@ -39,7 +51,7 @@ def canonical(value: Value) -> str | bytes | None:
         case None:
             return None
         case str() | bytes():
-            return value
+            return value if fits(value, LONGEST) else None
         case int():
             return str(int(value))  # a bool is 1 or 0, as SQLite keeps it
         case float():

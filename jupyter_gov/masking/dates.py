@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from jupyter_gov.masking.canonical import Memory, Value, canonical, encoded
+from jupyter_gov.masking.canonical import SHORT, Memory, Value, canonical, encoded, fits
 
 OLDEST_AGE = 90
 """45 CFR 164.514(b)(2)(i)(C): ages over 89 become one category."""
@@ -40,7 +40,7 @@ def read_date(value: Value) -> date | None:
         return (value if value.tzinfo is None else value.astimezone(UTC)).date()
     if isinstance(value, date):
         return value
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not fits(value, SHORT):
         return None
     found = _DATE.fullmatch(value)
     if found is None:

@@ -19,7 +19,7 @@ from functools import partial as bound
 from typing import Any, Protocol
 from uuid import UUID
 
-from jupyter_gov.masking.canonical import WHOLE, Memory, Value, canonical, encoded
+from jupyter_gov.masking.canonical import SHORT, WHOLE, Memory, Value, canonical, encoded, fits
 from jupyter_gov.masking.dates import OLDEST_AGE, age, date_shift, month, year
 from jupyter_gov.masking.model import ColumnPolicy, Treatment
 from jupyter_gov.masking.numbers import bucket, rounded
@@ -46,9 +46,6 @@ SHAPES = {
     "zip3": r"^[0-9]{3}$",
 }
 """What a treated text looks like (RE2): the frame's last look tests plain columns against it."""
-
-LONGEST_PARTIAL = 10_000
-"""Bytes of UTF-8: what is longer is no identifier, and is withheld."""
 
 _ZIP = re.compile(r" *([0-9]{5})(?:-?[0-9]{4})? *")
 _SIGNS = string.digits + string.ascii_letters
@@ -119,18 +116,14 @@ def partial(value: Value) -> str | None:
     if isinstance(value, Decimal) and not value.is_finite():
         return None
     text = canonical(value)
-    if not isinstance(text, str):
+    if not isinstance(text, str) or not fits(text, SHORT):
         return None
     if text.isascii() and text[-4:].isalnum() and len(text) >= 4:
         # Most identifiers end in four signs: one translation does.
-        if len(text) > LONGEST_PARTIAL:
-            return None
         head = text[:-4]
         masked = head.translate(_STARS)
         kept = masked.count("*") - head.count("*") >= 4
         return masked + (text[-4:] if kept else "****")
-    if len(encoded(text)) > LONGEST_PARTIAL:
-        return None
     signs = [i for i, c in enumerate(text) if c in _SIGNS]
     cut = signs[-4] if len(signs) >= 8 else len(text)
     return _STARRED.sub("*", text[:cut]) + re.sub("[\x80-\U0010ffff]", "*", text[cut:])
@@ -145,7 +138,9 @@ def zip3(small: frozenset[str] = SMALL_ZIP3) -> Callable[[Value], str | None]:
             value = int(value) if whole and abs(value) < 100_000 else None
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 100_000:
             value = f"{value:05d}"
-        found = _ZIP.fullmatch(value) if isinstance(value, str) else None
+        if not isinstance(value, str) or not fits(value, SHORT):
+            return None
+        found = _ZIP.fullmatch(value)
         if found is None:
             return None
         area = found[1][:3]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from datetime import date, timedelta
+from hashlib import md5
 from typing import Any
 
 import pytest
 
 from jupyter_gov.engines.postgres_treatments import Treated, treated
 from jupyter_gov.engines.postgres_treatments import canonical as subject_text
-from jupyter_gov.masking.canonical import canonical
+from jupyter_gov.masking.canonical import LONGEST, canonical
 from jupyter_gov.masking.dates import days_of
 from jupyter_gov.masking.model import ColumnPolicy, Treatment
 from jupyter_gov.masking.seals import CLOSE, OPEN
@@ -63,6 +64,21 @@ def test_what_no_treatment_applies_to_is_withheld(agreement, declared):
     given = WITHOUT.get(declared, [None, []])
     found = agreement.sql(declared, given, list(POLICIES.values()))
     assert found == [(None,) * len(POLICIES)] * len(given)
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_the_longest_text(agreement, over):
+    """Beyond what a server surely handles it is withheld, not an error; up to there it agrees."""
+    text = "1" * (LONGEST + over)
+    for name in ("pseudonym", "seal"):
+        own = treated(
+            "x", "text", POLICIES[name], private='"gov private"', crypto="crypto", subject=None
+        )
+        made = agreement.session.execute(
+            f"SELECT md5({own.sql}) FROM (VALUES (repeat('1', {len(text)}))) AS v(x)"
+        ).fetchone()
+        due = agreement.python(text, POLICIES[name])
+        assert made == (None if due is None else md5(due.encode()).hexdigest(),)
 
 
 class TestSeals:
