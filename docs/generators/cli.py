@@ -7,11 +7,12 @@ import re
 
 from generators.source import summary
 from generators.text import code, document, fenced, table
-from jupyter_gov.cli import admin, main, preset
+from jupyter_gov.cli import admin, detector, main, preset
 
 _VERBS = {
     "config": {"check": admin.check, "reload": admin.reload},
     "preset": {"show": preset.show},
+    "detector": {"measure": detector.measure},
     "audit": {},
 }
 """Verbs whose function has the words."""
@@ -33,6 +34,8 @@ _NEEDS = {
     " the gateway's own. See the script first: `--dry-run`.",
     "preset": "Reads the configuration, and no database. With `--eligibility`, exit code 1 if the"
     " preset bars something.",
+    "detector": "Reads the configuration and the notes, and no database; the gateway need not run."
+    " Prints no text of a note. See how to [scan free text](../howto/scan-free-text.md).",
     "explain": "Reads the configuration and the database's catalog, for a session that holds no"
     " grant yet. Needs no gateway and records nothing.",
     "audit": "Reads only. With `--log` it needs neither the configuration nor the gateway's user.",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_config_path
 
-from jupyter_gov.cli import admin, audit, classify, explain, preset, provision
+from jupyter_gov.cli import admin, audit, classify, detector, explain, preset, provision
 from jupyter_gov.errors import GovError
 from jupyter_gov.gateway.serve import serve
 from jupyter_gov.masking.presets import Preset
@@ -101,6 +101,15 @@ def parser() -> argparse.ArgumentParser:
         help="what each tag that it meets comes to under the preset",
     )
 
+    scan = command("detector", "Measure what a detector of free text finds.")
+    scan.add_argument("verb", choices=("measure",))
+    scan.add_argument("name", help="its name in the configuration")
+    scan.add_argument(
+        "--notes", type=Path, required=True, metavar="FILE",
+        help='labelled notes, one a line: {"text": …, "spans": [[start, end, entity], …]}',
+    )  # fmt: skip
+    scan.add_argument("--out", type=Path, metavar="FILE", help="write the figures for its recall")
+
     question = command("explain", "Say what would become of a statement.  It is not run.")
     question.add_argument("connection", help="name of the connection")
     question.add_argument("sql", help="the statement; quote it for the shell")
@@ -156,6 +165,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return classify.run(files, asked)
             case "preset":
                 return preset.show(files, asked.name, asked.eligibility)
+            case "detector":
+                return detector.measure(files, asked.name, asked.notes, asked.out)
             case "explain":
                 return explain.run(files, asked)
             case "audit":
