@@ -21,7 +21,7 @@ WHOLE = 2**63
 DIGITS = 100
 """Decimal numbers with more digits than this before or after the point are withheld."""
 
-LONGEST = 100_000_000
+LONGEST = 32_000_000
 """Bytes, of a text in UTF-8: what is longer is withheld, since an engine's own limits are near."""
 SHORT = 10_000
 """Bytes of a text that may be an identifier, a ZIP code or a date: what is longer is none."""
