@@ -66,6 +66,20 @@ def test_what_no_treatment_applies_to_is_withheld(agreement, declared):
     assert found == [(None,) * len(POLICIES)] * len(given)
 
 
+@pytest.mark.parametrize("declared", ["text", "character varying(12)", "character(24)"])
+@pytest.mark.parametrize(
+    ("locale", "deterministic"), [("tr-TR", True), ("und-u-ks-level1", False)], ids=["i", "all"]
+)
+def test_a_columns_collation_changes_nothing(agreement, declared, locale, deterministic):
+    """Neither what it takes for a letter, nor what it takes for equal."""
+    agreement.session.execute("DROP COLLATION IF EXISTS odd CASCADE")
+    agreement.session.execute(
+        f"CREATE COLLATION odd (provider = icu, locale = '{locale}',"
+        f" deterministic = {deterministic})"
+    )
+    assert differences(agreement, declared, TYPES[declared], None, "odd") == []
+
+
 @pytest.mark.parametrize("over", [0, 1])
 def test_the_longest_text(agreement, over):
     """Beyond what a server surely handles it is withheld, not an error; up to there it agrees."""

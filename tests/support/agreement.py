@@ -76,11 +76,13 @@ class Agreement:
         values: Sequence[Any],
         policies: Sequence[ColumnPolicy],
         settings: dict[str, str] | None = None,
+        collation: str = "",
     ) -> list[tuple[Any, ...]]:
         """What PostgreSQL makes of each value, a row for each, under *settings*."""
         run = self.session.execute
         run("DROP TABLE IF EXISTS made, given")
-        run(f"CREATE TABLE given (id int, subject text, x {declared})")
+        collated = f'COLLATE "{collation}"' if collation else ""
+        run(f"CREATE TABLE given (id int, subject text {collated}, x {declared} {collated})")
         with self.session.cursor() as cursor:
             cursor.executemany(
                 f"INSERT INTO given VALUES (%s, %s, CAST(%s AS {declared}))",
@@ -233,10 +235,15 @@ def _never(policy: ColumnPolicy, declared: str) -> bool:
 
 
 def differences(
-    agreement: Agreement, declared: str, pairs: Sequence[tuple[Any, Any]], settings: Any = None
+    agreement: Agreement,
+    declared: str,
+    pairs: Sequence[tuple[Any, Any]],
+    settings: dict[str, str] | None = None,
+    collation: str = "",
 ) -> list[str]:
     """Where the two sides differ, under every treatment."""
-    found = agreement.sql(declared, [given for given, _ in pairs], [*POLICIES.values()], settings)
+    given = [given for given, _ in pairs]
+    found = agreement.sql(declared, given, [*POLICIES.values()], settings, collation)
     wrong = []
     for (text, value), row in zip(pairs, found, strict=True):
         for (name, policy), made in zip(POLICIES.items(), row, strict=True):
