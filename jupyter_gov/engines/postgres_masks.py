@@ -28,7 +28,7 @@ from jupyter_gov.masking.canonical import LONGEST, SHORT
 from jupyter_gov.masking.dates import OLDEST_AGE
 from jupyter_gov.masking.model import SEALED, ColumnPolicy, Treatment
 from jupyter_gov.masking.numbers import MOST, MOST_FLOAT, Limits, edges, nearest
-from jupyter_gov.masking.seals import BYTES, CLOSE, OPEN, TEXT
+from jupyter_gov.masking.seals import BYTES, CLOSE, OPEN, STEP, TEXT, is_padded
 from jupyter_gov.masking.treatments import PSEUDONYM_DIGITS, PSEUDONYM_PREFIX
 
 _SIGNS = string.digits + string.ascii_letters
@@ -416,6 +416,14 @@ def _sealed(x: str, declared: Declared, policy: ColumnPolicy, place: Place) -> s
         f"pg_catalog.byteacat(pg_catalog.decode('{head}', 'hex'),"
         f" pg_catalog.convert_to({value}, 'UTF8'))"
     )
+    if is_padded(policy.kind):
+        zeros = f"pg_catalog.decode('{'00' * STEP}', 'hex')"
+        length = f"pg_catalog.octet_length(p.plain) + {STEP - 1}"
+        missing = f"{STEP - 1} - pg_catalog.mod({length}, {STEP})"
+        plain = (
+            f"(SELECT pg_catalog.byteacat(p.plain, pg_catalog.substr({zeros}, 1, {missing}))"
+            f" FROM (SELECT {plain} AS plain OFFSET 0) AS p)"
+        )
     row = f"FROM {place.private}.seal WHERE role = SESSION_USER"
     iv = f"pg_catalog.substr({hmac(row, 's.plain')}, 1, 16)"
     # OFFSET 0 keeps the planner from putting each expression where its name stands: the hash

@@ -2,9 +2,10 @@
 Opaque, authenticated tokens for values only the gateway may open.
 
 The key is per grant, so that a token can't be replayed elsewhere.  Deterministic, so that DISTINCT
-and GROUP BY keep working: equality and length show, nothing else.  What is sealed is a *kind*,
-which says what is to become of the value, and the value: whoever swaps two tokens of one grant
-swaps whole values, never a value into another kind.
+and GROUP BY keep working: equality shows, and the length of a text; that of an identifier only in
+steps that few are longer than.  What is sealed is a *kind*, which says what is to become of the
+value, and the value: whoever swaps two tokens of one grant swaps whole values, never a value into
+another kind.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ TEXT, BYTES = b"\0", b"\1"
 """What stands between the kind and the value."""
 
 _BLOCK = 16
+STEP = 64
+"""Bytes: what is sealed of an identifier has a multiple of it, so that names are of one length."""
 
 
 class Opened(NamedTuple):
@@ -50,8 +53,15 @@ def _plain(kind: str, value: Value) -> bytes | None:
     if said is None:
         return None
     if isinstance(said, bytes):
-        return kind.encode() + BYTES + base64.b64encode(said)
-    return kind.encode() + TEXT + encoded(said)
+        plain = kind.encode() + BYTES + base64.b64encode(said)
+    else:
+        plain = kind.encode() + TEXT + encoded(said)
+    return plain + b"\0" * (-len(plain) % STEP) if is_padded(kind) else plain
+
+
+def is_padded(kind: str) -> bool:
+    """Whether a token of that kind hides how long its value is, as far as `STEP` goes."""
+    return kind.startswith(("fpe:", "surrogate:"))
 
 
 def _read(plain: bytes) -> Opened | None:
@@ -59,7 +69,10 @@ def _read(plain: bytes) -> Opened | None:
     kind, mark, text = plain.partition(TEXT)
     if not mark or BYTES in kind:
         return None
-    return Opened(kind.decode(errors="replace"), text.decode(errors="replace"))
+    said = kind.decode(errors="replace")
+    if is_padded(said):
+        text = text.rstrip(b"\0")
+    return Opened(said, text.decode(errors="replace"))
 
 
 def _token(sealed: bytes) -> str:

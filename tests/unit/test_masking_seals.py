@@ -118,3 +118,21 @@ class TestRemembering:
             assert remembering.open(good) == ("seal:", "a note")
             assert remembering.open(ENGINE.seal("b" * 100)) == ("seal:", "b" * 100)
         assert len(remembering._known) == 1
+
+
+@pytest.mark.parametrize("make", [Seals, EngineSeals])
+class TestLengthOfIdentifiers:
+    @pytest.mark.parametrize("kind", ["surrogate:name", "fpe:clinic/ssn:digits"])
+    def test_names_are_of_one_length(self, make, kind):
+        """A statement can measure a token: it must not tell the short name from the long one."""
+        seals = make(bytes(range(64)))
+        names = ["", "Li", "Ottoline Fitzwarren-Okafor", "x" * 40]
+        tokens = [seals.seal(name, kind) for name in names]
+        assert len({len(token) for token in tokens}) == 1
+        assert [seals.open(token) for token in tokens] == [(kind, name) for name in names]
+
+    def test_a_text_shows_its_length(self, make):
+        """It may be long, so it is not drawn out."""
+        seals = make(bytes(range(64)))
+        short, long = seals.seal("a", "seal:notes"), seals.seal("a" * 100, "seal:notes")
+        assert len(short) < len(long)
