@@ -30,8 +30,9 @@ _NEEDS = {
     "classify": "Runs as the gateway's user; the gateway need not run. A look at content is"
     " recorded before the first row is read. Prints TOML, and no value. See how to"
     " [propose tags](../howto/propose-tags.md).",
-    "provision": "Needs a login that owns the database's tables or is a superuser; `--check` uses"
-    " the gateway's own. See the script first: `--dry-run`.",
+    "provision": "Runs as the gateway's user; the gateway need not run. Needs a superuser's login;"
+    " `--check` uses the gateway's own. See how to [put PostgreSQL under"
+    " governance](../howto/put-postgresql-under-governance.md).",
     "preset": "Reads the configuration, and no database. With `--eligibility`, exit code 1 if the"
     " preset bars something.",
     "detector": "Reads the configuration and the notes, and no database; the gateway need not run."

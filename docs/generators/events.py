@@ -31,7 +31,8 @@ _FIELDS = {
     "says": "The rest, by kind.",
 }
 _SAYS = {
-    "action": "What the statement does: `read`.",
+    "action": "What the statement does: `read`. What was done to the database: `provision`, `keys`,"
+    " `remove`.",
     "actions": "Actions that the grant covers.",
     "address": "Address of the other end of the connection.",
     "approval": "How the grant came about: `auto`.",
@@ -83,6 +84,8 @@ _SAYS = {
     "request": "Id of the code's request, `A-…`; never the code.",
     "restart": "How often the kernel has been restarted.",
     "result": "`completed`, `interrupted`, or an [error code](errors.md).",
+    "profiles": "Ids of the profiles that were provisioned.",
+    "script": "SHA-256 of the SQL script that was run, which `--dry-run` prints.",
     "roles_swept": "Login roles that a crashed gateway's grants left in PostgreSQL, ended now.",
     "route": "Method and address.",
     "rows": "Rows that were sent, of the statement or of the whole grant.",

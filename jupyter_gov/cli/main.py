@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     )
     wall.add_argument(
         "--dba-url", default="", metavar="URL",
-        help="the owner's or superuser's login (default: PGUSER, or this user)",
+        help="a superuser's login (default: PGUSER, or this user)",
     )  # fmt: skip
     wall.add_argument(
         "--dba-secret", default="", metavar="REF",

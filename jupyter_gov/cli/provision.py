@@ -81,12 +81,15 @@ def _apply(
     if dry:
         print(script, end="")
         return 0
-    says: dict[str, Any] = {
-        "action": "provision",
-        "profiles": [plan.profile.profile_id for plan in source.plans],
-        "script": f"sha256:{hashlib.sha256(script.encode()).hexdigest()}",
-    }
-    record(settings, checked, "database.provisioned", says, connection=spec.name)
+    record(
+        settings, checked, "database.provisioned",
+        {
+            "action": "provision",
+            "profiles": [plan.profile.profile_id for plan in source.plans],
+            "script": f"sha256:{hashlib.sha256(script.encode()).hexdigest()}",
+        },
+        connection=spec.name,
+    )  # fmt: skip
     session.execute(script.encode())
     if spec.secret is not None:
         _set_password(session, _gateway(spec), spec.secret.fetch())
