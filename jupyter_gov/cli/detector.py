@@ -19,7 +19,7 @@ from jupyter_gov.masking.detection.pool import DetectorUnusable, Pool
 
 
 def measure(files: list[Path], name: str, notes: Path, out: Path | None) -> int:
-    """Prints the figures, and writes them for the configuration.  Raises ConfigInvalid."""
+    """`detector measure`: print the figures, and write them for the configuration."""
     spec = _spec(files, name)
     try:
         labelled = read_notes(notes)
