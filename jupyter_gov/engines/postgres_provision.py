@@ -43,6 +43,13 @@ SELECT p.schema::text, p.view::text, CASE WHEN (p.body = '' AND c.oid IS NULL)
   LEFT JOIN pg_catalog.pg_class c
          ON c.relnamespace = n.oid AND c.relname = p.view AND c.relkind = 'v'
 """
+# Profiles of the roles that grants have now.
+_USED = """
+SELECT DISTINCT pg_catalog.split_part(g.rolname, '_', 4)
+  FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+  JOIN pg_catalog.pg_roles e ON e.oid = m.member
+ WHERE pg_catalog.starts_with(g.rolname, 'gov_g_' || %s) AND pg_catalog.starts_with(e.rolname, %s)
+"""
 _UNHELD = """
 SELECT r.rolname::text FROM pg_catalog.pg_roles r
  WHERE r.rolname ~ %s AND pg_catalog.current_setting('server_version_num')::int >= 160000
@@ -128,6 +135,8 @@ def look(
             "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname ~ '^gov_[0-9a-f]{10}_'"
             " ORDER BY 1"
         ).fetchall()
+        # What a grant still runs under stays until it is over.
+        used = {profile for (profile,) in session.execute(_USED, (names.tag, names.ephemeral))}
         groups = {names.group(p) for p in unique.values()}
         readers = {names.reader(p.profile, x.table) for p in plans for x in p.projections}
         roles = session.execute(
@@ -144,8 +153,12 @@ def look(
             rights=tuple(rights_of_public(session, gateway)),
             present=present,
             standing=standing,
-            stale_schemas=tuple(s for (s,) in schemas if s not in wanted),
-            stale_roles=tuple(r for (r,) in roles if r not in groups | readers),
+            stale_schemas=tuple(
+                s for (s,) in schemas if s not in wanted and s.split("_")[1] not in used
+            ),
+            stale_roles=tuple(
+                r for (r,) in roles if r not in groups | readers and r.split("_")[3] not in used
+            ),
             unheld=unheld(session, names),
             crypto=crypto_schema(session),
         )

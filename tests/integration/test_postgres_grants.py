@@ -246,6 +246,45 @@ class TestTheGatewaysLogin:
             )
 
 
+class TestAChangedPolicy:
+    """The wall is put up for it while grants run under the old one."""
+
+    def test_leaves_running_grants_what_they_run_under(
+        self, postgres, hospital_template, tmp_path_factory
+    ):
+        """Provision, then reload; what the old policy had goes with its last grant."""
+        made = postgres_site.make(postgres, hospital_template, tmp_path_factory.mktemp("change"))
+        assert made.provision()[0] == 0
+        try:
+            with running(made.gateway) as gateway:
+                site = populate(gateway)
+                analyst = site.analyst()
+                con = analyst.connect("hospital")
+                assert con.query("SELECT dob FROM patients LIMIT 1").shape == (1, 1)
+                with made.gateway.config.open("a") as config:
+                    config.write(
+                        "c.GovMasking.treatments = {**c.GovMasking.treatments, 'zip': 'withhold'}\n"
+                    )
+                assert made.provision()[0] == 0
+                assert con.query("SELECT zip FROM patients WHERE patient_id = 7").zip[0] == "995"
+                gateway.cli("config", "reload")
+                with pytest.raises(GrantOver):  # it was tightened
+                    con.query("SELECT zip FROM patients")
+                analyst.request("hospital")
+                fresh = con.query("SELECT zip FROM patients")
+                assert fresh.zip.isna().all()
+                analyst.logout()
+                until(lambda: made.roles() == [], "its roles are gone")
+                assert made.provision()[0] == 0
+                with postgres.connect(made.database) as dba:
+                    schemas = dba.execute(
+                        "SELECT count(*) FROM pg_namespace WHERE nspname ~ '^gov_[0-9a-f]{10}_'"
+                    ).fetchone()
+                assert schemas == (4,)  # two profiles of two schemas
+        finally:
+            postgres.drop(made.database)
+
+
 class TestACrash:
     """The gateway is killed while a grant has a role."""
 
