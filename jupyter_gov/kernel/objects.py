@@ -80,12 +80,12 @@ def _decimals(column: pa.ChunkedArray, exact: bool) -> Column:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    try:
+        numbers = _arrow_decimals(column) if exact else column.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return column  # more digits than any decimal has, NaN in one, or no number at all
     if exact:
-        try:
-            return _arrow_decimals(column)
-        except pa.ArrowInvalid:
-            return column  # NaN, infinity, or more digits than any decimal has
-    numbers = column.cast(pa.float64())
+        return numbers
     finite = pc.filter(numbers, pc.fill_null(pc.is_finite(numbers), False))
     extremes = pc.min_max(finite).as_py()
     if any(abs(number) >= _EXACT for number in extremes.values() if number is not None):
