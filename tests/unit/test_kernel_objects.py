@@ -39,7 +39,7 @@ class TestDecimals:
     @pytest.mark.parametrize(
         ("values", "kind"),
         [
-            (["1.50", None, "-200"], pa.decimal128(5, 2)),
+            (["1.50", None, "-200.00"], pa.decimal128(5, 2)),
             (["9" * 39], pa.decimal256(39, 0)),
             (["9" * 77], pa.string()),
             (["1", "NaN"], pa.string()),
