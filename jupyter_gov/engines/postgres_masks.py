@@ -264,7 +264,7 @@ def _number_of_day(at: str, *, once: bool = False) -> str:
 
 
 def _shifted(x: str, declared: Declared, policy: ColumnPolicy, place: Place) -> str | None:
-    if place.subject is None:
+    if place.subject is None or policy.days < 1:
         return None
     days, most = _days(policy, place), policy.days
     if declared.family is Family.TEXT:
@@ -312,6 +312,8 @@ def _inside(at: str, moved: str, made: str, most: int) -> str:
 
 
 def _numbers(x: str, declared: Declared, policy: ColumnPolicy) -> str | None:
+    if (policy.width if policy.treatment is Treatment.BUCKET else policy.to) <= 0:
+        return None
     match declared.family:
         case Family.WHOLE:
             return _of_whole(x, declared, policy)

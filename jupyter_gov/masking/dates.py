@@ -121,7 +121,7 @@ def days_of(key: bytes, days: int) -> Callable[[Value], int | None]:
 
     def shift(subject: Value) -> int | None:
         said = canonical(subject)
-        if said is None:
+        if said is None or days < 1:
             return None
         raw = said if isinstance(said, bytes) else encoded(said)
         drawn = int(hmac.digest(key, raw, "sha256").hex()[:7], 16) % (2 * days)

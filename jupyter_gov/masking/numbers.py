@@ -66,7 +66,11 @@ def bucket(
     Args:
         limits: of the column's type; else 64 bits for whole numbers, and `MOST` for decimals.
         digits: significant ones of a float: 15, and 6 of PostgreSQL's `real`.
+
+    Without a width everything is withheld.
     """
+    if width <= 0:
+        return lambda value: None
     lowest = {whole: edges(own, width, start) for whole, own in _limits(limits).items()}
 
     def edge(value: Decimal, whole: bool) -> Decimal | None:
@@ -83,6 +87,8 @@ def bucket(
 
 def rounded(to: Decimal, limits: Limits | None = None, digits: int = 15) -> Callable[[Value], Any]:
     """The nearest multiple of *to*; from the middle, away from zero.  Arguments as of `bucket`."""
+    if to <= 0:
+        return lambda value: None
     between = {whole: nearest(own, to) for whole, own in _limits(limits).items()}
 
     def multiple(value: Decimal, whole: bool) -> Decimal | None:

@@ -153,6 +153,13 @@ class TestSeals:
         own = treated("x", "date", POLICIES["date_shift"], private="p", crypto="c", subject=None)
         assert own == Treated("CAST(NULL AS date)", "date")
 
+    def test_without_its_parameters_a_treatment_withholds(self):
+        """Which the check of the configuration refuses before."""
+        for kind, declared in (("bucket", "integer"), ("round", "numeric"), ("date_shift", "date")):
+            bare = ColumnPolicy(Treatment(kind))
+            own = treated("x", declared, bare, private="p", crypto="c", subject="s")
+            assert own == Treated(f"CAST(NULL AS {declared})", declared)
+
 
 class TestDateShift:
     def test_intervals_stay_as_they_are(self, agreement):

@@ -13,8 +13,9 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -272,8 +273,15 @@ def _tree(sql: str) -> exp.Expr | None:
 
 
 def policy(treatment: str, tag: str) -> ColumnPolicy:
-    domain = tag if treatment == "pseudonym" else ""
-    return ColumnPolicy(Treatment(treatment), domain)
+    """A treatment by its name; where it needs more, the usual."""
+    plain = ColumnPolicy(Treatment(treatment), tag if treatment == "pseudonym" else "")
+    usual = {
+        Treatment.BUCKET: replace(plain, width=Decimal(10)),
+        Treatment.ROUND: replace(plain, to=Decimal(5)),
+        Treatment.FPE: replace(plain, domain=tag, alphabet="alnum"),
+        Treatment.SURROGATE: replace(plain, domain=tag),
+    }
+    return usual.get(plain.treatment, plain)
 
 
 def bare(path: Path, sql: str, binds: Mapping[str, object] | None = None) -> Seen:

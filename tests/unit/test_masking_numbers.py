@@ -88,6 +88,10 @@ class TestBoth:
         assert bucket(D(10))(value) is None
         assert rounded(D(10))(value) is None
 
+    def test_without_a_step_everything_is_withheld(self):
+        """The check refuses it; if it is there nevertheless, nothing is shown."""
+        assert bucket(D(0))(42) is rounded(D(0))(42) is bucket(D(-5))(42) is None
+
     def test_whole_numbers_want_whole_steps(self):
         """Else they would have to become others."""
         assert bucket(D("0.5"))(42) is bucket(D(1), D("0.5"))(42) is rounded(D("0.5"))(42) is None
