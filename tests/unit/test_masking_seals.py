@@ -20,10 +20,10 @@ both = pytest.mark.parametrize("seals", [SEALS, ENGINE], ids=["gateway", "engine
 class TestSeals:
     @given(st.text(max_size=100) | st.integers())
     def test_round_trip(self, seals, value):
-        """The text comes back."""
+        """The text comes back; of an identifier without the NULs that hide its length."""
         assert seals.open(seals.seal(value)) == ("seal:", str(value))
         kind = "fpe:clinic/mrn:digits"
-        assert seals.open(seals.seal(value, kind)) == (kind, str(value))
+        assert seals.open(seals.seal(value, kind)) == (kind, str(value).rstrip("\0"))
 
     def test_null_and_bytes(self, seals):
         """NULL needs no seal; bytes are sealed and stay so."""
