@@ -19,10 +19,10 @@ class TestConnections:
 
     @pytest.mark.parametrize(
         ("url", "dialect"),
-        [("sqlite:////x.db", "sqlite"), ("postgresql+psycopg://h/x", "postgresql"), ("pg:x", "pg")],
+        [("sqlite:////x.db", "sqlite"), ("postgresql+psycopg://h/x", "postgres"), ("pg:x", "pg")],
     )
     def test_the_dialect_stands_before_the_driver(self, url, dialect):
-        """As SQLAlchemy writes it."""
+        """As SQLAlchemy writes it, and as sqlglot calls it."""
         assert hospital(url=url).dialect == dialect
 
 
