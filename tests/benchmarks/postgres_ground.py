@@ -40,7 +40,7 @@ INSERT INTO notes
 SELECT id, mrn, 'A' || lpad((id * 17 % 999983)::text, 8, '0'), born, zip, sex, amount, visits,
     seen_at, 'Seen in ' || city || ' on ' || (id % ({rows} / 20)) || ' for a control of '
     || 'blood pressure and weight. Medication unchanged. Next visit in three months.'
-FROM people;
+FROM people WHERE id <= {notes};
 VACUUM ANALYZE
 """
 """In `notes`, 5 of 100 notes are different ones."""
@@ -139,13 +139,13 @@ class PostgresBench:
 
 
 @contextlib.contextmanager
-def postgres_bench(folder: Path, rows: int) -> Iterator[PostgresBench]:
+def postgres_bench(folder: Path, rows: int, *, notes: int = 0) -> Iterator[PostgresBench]:
     """A fresh server with so many rows, provisioned as an admin does it, and a gateway."""
     folder.mkdir()
     with server(log_statement="none", log_min_duration_statement="-1") as made:
         made.create(DATABASE)
         with made.connect(DATABASE) as dba:
-            for statement in TABLE.format(rows=rows).split(";\n"):
+            for statement in TABLE.format(rows=rows, notes=notes).split(";\n"):
                 dba.execute(statement.encode())
         url = made.url(DATABASE).replace("//", f"//{LOGIN}@")
         config = folder / "config.py"

@@ -21,7 +21,7 @@ STATEMENTS = {
 
 def run(ground: Ground) -> None:
     """In pairs, each run in a fresh kernel, so that peaks are its own."""
-    with postgres_bench(ground.folder / "rows", ground.rows) as bench:
+    with postgres_bench(ground.folder / "rows", ground.rows, notes=ground.rows) as bench:
         for name, sql in STATEMENTS.items():
             _compare(bench, ground, name, sql)
 
