@@ -134,7 +134,7 @@ class PostgresEngine:
                 )
             )
         except (psycopg.Error, OSError) as error:
-            raise unavailable(self._spec.name, error) from None
+            raise unavailable(self._spec.name, error, gateways=True) from None
         self._catalog = catalog_of(
             found.relations, self._spec.schemas, self._spec.tags, found.exposed
         )
@@ -336,13 +336,14 @@ class PostgresExecution:
         return Fetch(self._session, *plain)
 
     def _plan(self, fetch: Fetch) -> pa.RecordBatch:
-        """The lines of it that may be seen: costs would count the rows that a filter hides."""
+        """Lines of it that may be seen: costs would count rows that a filter or group hides."""
         cells = [cell for batch in fetch.batches() for cell in batch.column(0).to_pylist()]
         plan = json.loads(cells[0]) if isinstance(cells[0], str) else cells[0]
         tree = self._statement.tree
         named = [cte.alias for cte in tree.find_all(exp.CTE)] if tree is not None else []
         named += self._statement.relations
-        lines = filtered(plan, named, costs=not self._shown.profile.rows)
+        profile = self._shown.profile
+        lines = filtered(plan, named, costs=not profile.rows and not profile.min_group)
         return pa.RecordBatch.from_pydict({self.names[0]: pa.array(lines, pa.string())})
 
     @property
