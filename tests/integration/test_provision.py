@@ -281,6 +281,17 @@ def hospital(
     postgres.drop(site.database)
 
 
+class TestBefore:
+    def test_says_that_it_is_not_provisioned(self, make_hospital):
+        """There is no login yet, and the way is shown."""
+        site = make_hospital()
+        site.gateway.env["TEST_GATEWAY_PASSWORD"] = "another"
+        refused = site.gateway.here("config", "check")
+        assert refused.returncode == 2
+        assert "does not let the gateway in" in refused.stderr
+        assert "jupyter gov provision hospital --check" in refused.stderr
+
+
 class TestTheCheck:
     """Engine enforcement is claimed only where nothing on the list is wrong."""
 
