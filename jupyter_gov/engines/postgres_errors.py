@@ -44,8 +44,15 @@ def state_of(error: BaseException) -> str:
     return str(getattr(error, "sqlstate", None) or "")
 
 
-def unavailable(connection: str, error: BaseException) -> DatabaseUnavailable:
-    """A database that cannot be had, and who can do something about it."""
+def unavailable(
+    connection: str, error: BaseException, *, gateways: bool = False
+) -> DatabaseUnavailable:
+    """
+    A database that cannot be had, and who can do something about it.
+
+    Args:
+        gateways: it was the gateway's own login that asked, not a grant's.
+    """
     state = state_of(error)
     if state == "53300" or "too many connections" in str(error):
         return DatabaseUnavailable(
@@ -54,6 +61,13 @@ def unavailable(connection: str, error: BaseException) -> DatabaseUnavailable:
             next=Next("retry"),
         )
     if state.startswith("28") or (not state and "authentication failed" in str(error)):
+        if gateways:
+            return DatabaseUnavailable(
+                f"the database of {connection} does not let the gateway in",
+                hint="Is it provisioned, and is the connection's secret the login's password?"
+                f" See: jupyter gov provision {connection} --check",
+                next=Next("ask_admin"),
+            )
         return DatabaseUnavailable(
             f"the database of {connection} does not let the grant's role in: it may have ended",
             hint=f"Ask for a new grant: %gov request {connection} --for 30m",

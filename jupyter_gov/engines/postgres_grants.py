@@ -65,7 +65,7 @@ class DatabaseGrants:
             try:
                 minted = self.roles.mint(groups, ends_at)
             except _DATABASE as error:
-                raise unavailable(self._spec.name, error) from None
+                raise unavailable(self._spec.name, error, gateways=True) from None
             lease = Lease(grant_id, minted, as_role(conninfo_of(self._spec), minted))
             self.pool.add(lease)
             self._keep()
@@ -125,7 +125,7 @@ class DatabaseGrants:
         try:
             return self.roles.sweep()
         except _DATABASE as error:
-            raise unavailable(self._spec.name, error) from None
+            raise unavailable(self._spec.name, error, gateways=True) from None
 
     def _keep(self) -> None:
         with self._lock:
