@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from jupyter_gov.connections.model import Paths, Tag, Tags, leaf_tags
 from jupyter_gov.masking.places import SMALL_ZIP3
@@ -152,9 +153,17 @@ class Profile:
     """table → the condition on the rows it shows; see `rows.row_filter`."""
     min_group: int = 0
     """Results are of groups of at least so many subjects; 0: rows may be seen."""
+    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What follows from the rest, and is asked for several times a statement."""
 
     @property
     def profile_id(self) -> str:
+        made: str | None = self._known.get("id")
+        if made is None:
+            made = self._known["id"] = self._digest()
+        return made
+
+    def _digest(self) -> str:
         says = json.dumps(
             [
                 self.connection,
@@ -190,12 +199,15 @@ class Profile:
 
     def clear_columns(self) -> int:
         """How many tagged columns it shows as they are: the measure of *narrow*."""
-        return sum(
-            self.policy(tag).treatment is Treatment.CLEAR
-            for columns in self.tags.values()
-            for column in columns.values()
-            for tag in leaf_tags(column)
-        )
+        made: int | None = self._known.get("clear")
+        if made is None:
+            made = self._known["clear"] = sum(
+                self.policy(tag).treatment is Treatment.CLEAR
+                for columns in self.tags.values()
+                for column in columns.values()
+                for tag in leaf_tags(column)
+            )
+        return made
 
     def tightened(self, newer: Profile, tables: frozenset[str]) -> tuple[str, ...]:
         """

@@ -382,6 +382,10 @@ def _fields(kind: Any) -> dict[str, tuple[Any, bool]]:
 
 
 def _build(kind: Any, data: Any, where: str) -> Any:
+    if type(data) is kind:  # a scalar, as most are
+        if kind is str and not _is_unicode(data):
+            raise errors.BadRequest(f"{where}: {_NO_TEXT}")
+        return data
     if dataclasses.is_dataclass(kind):
         if not isinstance(data, dict):
             raise errors.BadRequest(f"{where} is not an object")
@@ -414,11 +418,7 @@ def _build(kind: Any, data: Any, where: str) -> Any:
         if data is not None:
             raise errors.BadRequest(f"{where} is of the wrong type")
         return None
-    if type(data) is not kind:
-        raise errors.BadRequest(f"{where} is of the wrong type")
-    if kind is str and not _is_unicode(data):
-        raise errors.BadRequest(f"{where}: {_NO_TEXT}")
-    return data
+    raise errors.BadRequest(f"{where} is of the wrong type")
 
 
 def _is_unicode(text: str) -> bool:
