@@ -355,9 +355,19 @@ def encode(message: Any) -> bytes:
     Raises BadRequest for a text that is not Unicode.
     """
     try:
-        return json.dumps(dataclasses.asdict(message), ensure_ascii=False).encode()
+        return json.dumps(message, ensure_ascii=False, default=_members).encode()
     except UnicodeEncodeError:
         raise errors.BadRequest(_NO_TEXT) from None
+
+
+def _members(message: Any) -> dict[str, Any]:
+    """Of a message within a message; its own copies of everything are not needed."""
+    return {name: getattr(message, name) for name in _names(type(message))}
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in dataclasses.fields(kind))
 
 
 def decode(kind: type[T], body: bytes | str) -> T:
