@@ -362,7 +362,9 @@ def encode(message: Any) -> bytes:
 
 def _members(message: Any) -> dict[str, Any]:
     """Of a message within a message; its own copies of everything are not needed."""
-    return {name: getattr(message, name) for name in _names(type(message))}
+    return {
+        name: getattr(message, name) for name in _names(typing.cast(typing.Hashable, type(message)))
+    }
 
 
 @cache
