@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from jupyter_gov.engines.postgres_canonical import Declared, Family, literal, text_of
 from jupyter_gov.engines.postgres_masks import Place, mask
-from jupyter_gov.masking.model import ColumnPolicy, Treatment
+from jupyter_gov.masking.model import SEALED, ColumnPolicy, Treatment
 
 _COLLATED = frozenset({"text", "character varying", "character", "bpchar"})
 _TEXT, _NUMBER, _TRUTH = (Declared.of(name) for name in ("text", "numeric", "boolean"))
@@ -106,14 +106,22 @@ def _node(v: str, policy: ColumnPolicy, place: Place, depth: int = 0) -> str | N
         return v
     if policy.treatment is Treatment.WITHHOLD:
         return None
-    e = f"e{depth}"
-    each = _within(f"{e}.v", policy, place, depth + 1)
-    kept = f"COALESCE({each}, 'null')"
+    # One that is no array is taken as an array of one, so that what becomes of an element stands
+    # here once: written twice at each level, a path of five keys would be written 32 times.
+    a, e = f"a{depth}", f"e{depth}"
+    is_array = f"pg_catalog.jsonb_typeof({v}) = 'array'"
+    each = (
+        f"CASE WHEN {is_array} THEN {v} WHEN {v} IS NULL THEN '[]'"
+        f" ELSE pg_catalog.jsonb_build_array({v}) END"
+    )
+    made = _within(f"{a}.v", policy, place, depth + 1)
     return (
-        f"CASE WHEN pg_catalog.jsonb_typeof({v}) = 'array' THEN"
-        f" (SELECT COALESCE(pg_catalog.jsonb_agg({kept} ORDER BY {e}.i), '[]')"
-        f" FROM pg_catalog.jsonb_array_elements({v}) WITH ORDINALITY AS {e}(v, i))"
-        f" ELSE {_within(v, policy, place, depth + 1)} END"
+        f"(SELECT CASE WHEN {is_array} THEN"
+        f" COALESCE(pg_catalog.jsonb_agg(COALESCE({e}.w, 'null') ORDER BY {e}.i), '[]')"
+        f" ELSE (pg_catalog.array_agg({e}.w))[1] END"
+        f" FROM (SELECT {made} AS w, {a}.i"
+        f" FROM pg_catalog.jsonb_array_elements({each}) WITH ORDINALITY AS {a}(v, i) OFFSET 0)"
+        f" AS {e})"
     )
 
 
@@ -123,12 +131,19 @@ def _within(v: str, policy: ColumnPolicy, place: Place, depth: int) -> str:
     if policy.treatment is Treatment.PATHS:
         rest = _object(v, policy, place, depth)
         return f"CASE pg_catalog.jsonb_typeof({v}) {null} WHEN 'object' THEN {rest} END"
-    parts = [null]
-    for name, sql, kind in (
+    scalars = (
         ("string", f"({v} #>> '{{}}')", _TEXT),
         ("number", f"CAST({v} AS pg_catalog.numeric)", _NUMBER),
         ("boolean", f"CAST({v} AS pg_catalog.bool)", _TRUTH),
-    ):
+    )
+    if policy.treatment is Treatment.PSEUDONYM or policy.treatment in SEALED:
+        # They go by the canonical text: keys are fetched for it once, whatever it is the text of.
+        texts = " ".join(f"WHEN '{name}' THEN {text_of(sql, kind)}" for name, sql, kind in scalars)
+        made = mask(f"CASE pg_catalog.jsonb_typeof({v}) {texts} END", _TEXT, policy, place)
+        rest = "" if made is None else f"ELSE pg_catalog.to_jsonb({made})"
+        return f"CASE pg_catalog.jsonb_typeof({v}) {null} {rest} END"
+    parts = [null]
+    for name, sql, kind in scalars:
         made = mask(sql, kind, policy, place)
         if made is not None:
             parts.append(f"WHEN '{name}' THEN pg_catalog.to_jsonb({made})")
