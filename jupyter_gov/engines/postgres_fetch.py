@@ -204,14 +204,15 @@ class Fetch:
             ended = True
             if rows:
                 yield self._joined(rows)
-        except BaseException:
-            if not ended:
-                session.abandon()
-                with contextlib.suppress(Exception):
-                    while session.next_result():
-                        pass
+        except psycopg.Error:
+            ended = True
             raise
         finally:
+            if not ended:
+                ended = session.abandon()
+            with contextlib.suppress(psycopg.Error):
+                while ended and session.next_result():
+                    pass
             session.leave()
 
     def _joined(self, rows: list[list[list[bytes | None]]]) -> pa.RecordBatch:
@@ -302,16 +303,16 @@ class _Reading:
     def close(self) -> None:
         """Stop the statement if it is not at its end; its rows up to there are dropped."""
         self._stop.set()
-        if self._reader is not None and not self._ended:
-            self._session.abandon()
+        stops = self._reader is None or self._ended or self._session.abandon()
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
             if self._thread.is_alive():
-                self._given_up = True
                 self._session.give_up()
-                return
+                self._given_up = True  # the thread releases it, since it reads from it
+                if self._thread.is_alive():
+                    return
         with contextlib.suppress(Exception):
-            while self._reader is not None and not self._ended:
+            while stops and self._reader is not None and not self._ended:
                 self._next()
         self._release()
 

@@ -138,10 +138,20 @@ class Session:
     def cancelled(self) -> bool:
         return self._cancelled
 
-    def abandon(self) -> None:
-        """Stop what runs: its rows are not wanted.  The session stays usable once it stopped."""
-        with self._lock, contextlib.suppress(psycopg.Error, adbc.Error):
-            self._send_cancel()
+    def abandon(self) -> bool:
+        """
+        Stop what runs: its rows are not wanted.
+
+        Returns:
+            Whether it will stop; its rows up to there must be read.  If not, this is the
+            session's last statement.
+        """
+        with self._lock:
+            try:
+                self._send_cancel()
+            except (psycopg.Error, adbc.Error):
+                self._broken = True
+            return not self._broken
 
     def give_up(self) -> None:
         """The connection does not answer: close it rather than use it again."""
