@@ -15,6 +15,8 @@ _SECRET = re.compile("passw|pwd|secret|token|key", re.IGNORECASE)
 """Names of URL parameters whose values are secrets."""
 _NO_SECRETS = frozenset({"sslkey"})
 """The path of a file."""
+_ELSEWHERE = frozenset({"user", "dbname", "port", "service"})
+"""Parameters that would go over what the URL says in its own places."""
 _VERIFIED = ("verify-ca", "verify-full")
 
 
@@ -52,11 +54,15 @@ def _postgresql(url: URL) -> Iterator[str]:
         yield "names no user; write postgresql://gov_gateway@host/database"
     if not url.database:
         yield "names no database; write postgresql://gov_gateway@host/database"
-    host = url.host or str(url.query.get("host", ""))
-    if host and not _is_here(host) and url.query.get("sslmode") not in _VERIFIED:
+    if other := sorted(_ELSEWHERE & url.query.keys()):
+        yield f"says {other[0]} as a parameter; write postgresql://gov_gateway@host/database"
+    # A parameter goes over the URL's own, as libpq has it.
+    hosts = f"{url.query.get('host', url.host or '')},{url.query.get('hostaddr', '')}".split(",")
+    away = [host for host in hosts if host and not _is_here(host)]
+    if away and url.query.get("sslmode") not in _VERIFIED:
         yield (
-            f"sends data over the network to {host} without checking who answers; add"
-            " ?sslmode=verify-full, and &sslrootcert=/path/of/the/ca.pem if its CA is your own"
+            f"sends data over the network to {away[0]} without checking who answers; add"
+            " ?sslmode=verify-full&sslrootcert=/path/of/the/ca.pem"
         )
 
 
