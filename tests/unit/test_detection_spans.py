@@ -32,6 +32,11 @@ class TestReplacing:
         assert said(Span(5, 12, "A", 1.0), Span(9, 17, "B", 0.1)) == "Call <B> at 555-0134."
         assert said(Span(5, 17, "B", 0.1), Span(9, 12, "A", 1.0)) == "Call <B> at 555-0134."
 
+    def test_a_place_ends_where_its_longest_span_does(self):
+        """Not where the last of those within it ends."""
+        long, first, second = Span(0, 20, "L", 0.1), Span(1, 3, "A", 1.0), Span(5, 7, "B", 1.0)
+        assert said(long, first, second) == "<L> 555-0134."
+
     def test_what_touches_is_two(self):
         """Side by side."""
         assert said(Span(5, 8, "A", 1.0), Span(8, 17, "B", 1.0)) == "Call <A><B> at 555-0134."
