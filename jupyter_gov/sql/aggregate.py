@@ -60,6 +60,18 @@ def grouped(
             None where rows are about nobody.
         functions: as the gate was given them.
     """
+    try:
+        return _grouped(statement, subjects, min_group, functions)
+    except RecursionError:
+        raise StatementRefused("the statement is nested too deeply", hint=HINT, next=_FIX) from None
+
+
+def _grouped(
+    statement: Statement,
+    subjects: Mapping[str, str | None],
+    min_group: int,
+    functions: Set[str],
+) -> Grouped:
     tree = statement.tree
     form = Form(statement, subjects)
     if not isinstance(tree, exp.Select):

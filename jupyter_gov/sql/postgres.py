@@ -22,8 +22,8 @@ _FIX = Next("fix_sql")
 _TABLES = Next("narrow", magic="%gov tables", call="con.tables()")
 
 _SYNTAX_LIST = """
-    between by cube exists except filter first groups ilike in inner intersect is join lateral
-    like materialized next not notnull of over overlaps range recursive rollup row rows sets
+    between by columns cube exists except filter first groups ilike in inner intersect is join
+    lateral like materialized next not notnull of over overlaps range recursive rollup row rows sets
     similar symmetric to values when within zone escape set
 """
 _SYNTAX = RESERVED - {"user"} | frozenset(_SYNTAX_LIST.split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_gov.engines.postgres_functions import FUNCTIONS
-from jupyter_gov.errors import StatementRefused
+from jupyter_gov.errors import GovError, StatementRefused
 from jupyter_gov.sql.aggregate import Grouped
 from jupyter_gov.sql.aggregate import grouped as group_any
 from jupyter_gov.sql.gate import read
@@ -232,6 +232,26 @@ class TestWhatMayNot:
             grouped("SELECT state,\n  max(risk) FROM patients GROUP BY state")
         assert (refused.value.position.line, refused.value.position.column) == (2, 7)
         assert "count, sum, avg" in refused.value.hint
+
+
+class TestSize:
+    @BOTH
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT count(*) FROM patients WHERE " + " AND ".join(["risk > 1"] * 1000),
+            "SELECT count(*) FROM patients WHERE risk IN (" + ", ".join(["1"] * 2_000) + ")",
+            "SELECT count(*)" + " + 1" * 1000 + " FROM patients",
+            "SELECT count(*) FROM patients WHERE " + "NOT " * 200 + "vip",
+        ],
+        ids=["and", "in", "plus", "not"],
+    )
+    def test_a_large_one_passes_or_is_refused(self, sql, dialect):
+        """And nothing else happens."""
+        try:
+            assert " >= 11" in grouped(sql, dialect).statement.text
+        except GovError:
+            return
 
 
 class TestPlaces:
