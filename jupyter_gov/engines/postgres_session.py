@@ -102,6 +102,7 @@ class Session:
                 for which in self._used:
                     self._command(which, "DISCARD ALL")
                     self._timeouts[which] = 0
+                    self._limit(which)  # now, when nobody waits: the next asks for the same
             except (psycopg.Error, adbc.Error):
                 usable = False
         if not usable:
@@ -229,11 +230,14 @@ class Session:
             raise psycopg.OperationalError("the session is closed")
         if self._timeouts.get(which) != self._timeout_ms:
             try:
-                self._command(which, f"SET statement_timeout = {self._timeout_ms}")
+                self._limit(which)
             except (psycopg.Error, adbc.Error):
                 self._broken = True  # its login was lost, or could not be had
                 raise
-            self._timeouts[which] = self._timeout_ms
+
+    def _limit(self, which: str) -> None:
+        self._command(which, f"SET statement_timeout = {self._timeout_ms}")
+        self._timeouts[which] = self._timeout_ms
 
     def _command(self, which: str, text: str) -> None:
         if which == "psycopg":
