@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -368,5 +369,7 @@ def _holds_no_text(kind: pa.DataType) -> bool:
 def _may_carry(column: pa.Array) -> bool:
     """A seal is not ASCII: one pass over the bytes spares the ordinary column the rest."""
     data = column.buffers()[2]
-    plain = b"" if data is None else data.to_pybytes()
+    if data is None or not data.size or np.frombuffer(data, np.int8).min() >= 0:
+        return False
+    plain = data.to_pybytes()
     return _MARK in plain or _CLOSE in plain
