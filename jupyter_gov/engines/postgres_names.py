@@ -30,6 +30,19 @@ def literal(text: str) -> str:
     return f"'{plain}'" if "\\" not in text else " E'" + plain.replace("\\", "\\\\") + "'"
 
 
+def dollars(body: str) -> str:
+    """*body* as a SQL string that nothing in it can end, for the bodies of functions and DO."""
+    number = 0
+    while (mark := f"$gov{number or ''}$") in body or body.endswith(mark[:-1]):
+        number += 1
+    return f"{mark}{body}{mark}"
+
+
+def remark(text: str) -> str:
+    """*text* as one line of a comment: names in it may hold line ends and worse."""
+    return "".join(c if c.isprintable() else f"<{ord(c):04X}>" for c in text)
+
+
 def _short(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
 

@@ -17,7 +17,16 @@ import psycopg
 from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.engines import postgres_minter as minter
 from jupyter_gov.engines.postgres_catalog import Relation, relations
-from jupyter_gov.engines.postgres_names import ADMIN, PRIVATE, Names, literal, quoted
+from jupyter_gov.engines.postgres_guard import foreign, guard
+from jupyter_gov.engines.postgres_names import (
+    ADMIN,
+    PRIVATE,
+    Names,
+    dollars,
+    literal,
+    quoted,
+    remark,
+)
 from jupyter_gov.engines.postgres_projections import (
     ByPseudonym,
     Plan,
@@ -26,11 +35,9 @@ from jupyter_gov.engines.postgres_projections import (
     crypto_schema,
 )
 from jupyter_gov.engines.postgres_public import Right, rights_of_public
-from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.masking.model import Profile
 
 _EMPTY_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
-_QUOTE = "$gov$"
 # What was changed by someone else, or spelled differently by a newer server, is made anew; an empty
 # body is that of a view that could not be made over treated columns.
 _STANDING = f"""
@@ -115,11 +122,11 @@ def look(
         session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         session.execute(_EMPTY_PATH)
         names = names_of(session)
+        foreign(session, names)
         found = relations(session, spec.schemas)
         planner = Planner(session, spec, names, found)
         unique = {profile.profile_id: profile for profile in profiles}
         plans = tuple(planner.plan(profile) for profile in unique.values())
-        _spellable(found, plans)
         present = session.execute(
             "SELECT to_regclass(%s) IS NOT NULL", (f"{PRIVATE}.provisioned",)
         ).fetchone() == (True,)
@@ -162,16 +169,8 @@ def look(
             unheld=unheld(session, names),
             crypto=crypto_schema(session),
         )
-    made.notes.extend(_notes(made))
+    made.notes.extend(map(remark, _notes(made)))
     return made
-
-
-def _spellable(found: Sequence[Relation], plans: Sequence[Plan]) -> None:
-    """A superuser runs the script, so that no name in it may end what is quoted there."""
-    spelled = [name for r in found for name in (r.schema, r.name, *(a.name for a in r.attributes))]
-    spelled += [name for plan in plans for _, name, _ in plan.functions]
-    if any(_QUOTE in name for name in spelled):
-        raise ConfigInvalid((f"a table, column or function has {_QUOTE} in its name: rename it",))
 
 
 def unheld(session: psycopg.Connection[Any], names: Names) -> frozenset[str]:
@@ -209,9 +208,8 @@ def script(source: Source) -> str:
         "BEGIN;\nSET LOCAL search_path = pg_catalog;\nSET LOCAL lock_timeout = '10s';\n"
         "SET LOCAL check_function_bodies = off;",
         _roles(source),
-        f"-- Private: keys, literals, what was changed\n"
-        f"CREATE SCHEMA IF NOT EXISTS {PRIVATE};\nCREATE SCHEMA IF NOT EXISTS {ADMIN};"
-        + minter.TABLES,
+        f"-- Private: keys, literals, what was changed; nothing that somebody else made\n"
+        f"{guard(source.names)}" + minter.TABLES,
         "-- The minter: all that the gateway's login may call"
         + minter.functions(source.names)
         + minter.grants(source.names, source.gateway),
@@ -226,10 +224,11 @@ def script(source: Source) -> str:
 
 def _role(name: str, options: str) -> str:
     create = literal(f"CREATE ROLE {quoted(name)} {options}")
-    return (
-        f"DO $gov$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(name)}) THEN"
-        f" EXECUTE {create}; END IF; END $gov$;"
+    body = (
+        f" BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(name)}) THEN"
+        f" EXECUTE {create}; END IF; END "
     )
+    return f"DO {dollars(body)};"
 
 
 def _roles(source: Source) -> str:
@@ -321,14 +320,15 @@ def _profile(source: Source, plan: Plan) -> str:
 
 def _handed(owner: str, group: str, schema: str, name: str) -> str:
     """Of a function whose arguments need not be spelled again: there may be several of a name."""
-    return (
-        "DO $gov$ DECLARE f regprocedure; BEGIN FOR f IN SELECT p.oid FROM pg_proc p WHERE"
+    body = (
+        " DECLARE f regprocedure; BEGIN FOR f IN SELECT p.oid FROM pg_proc p WHERE"
         f" p.proname = {literal(name)} AND p.pronamespace = {literal(quoted(schema))}::regnamespace"
         f" LOOP EXECUTE format('ALTER FUNCTION %s OWNER TO {owner}', f);"
         " EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);"
         f" EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {group}, {owner}', f);"
-        " END LOOP; END $gov$;"
+        " END LOOP; END "
     )
+    return f"DO {dollars(body)};"
 
 
 def _projection(source: Source, plan: Plan, projection: Projection) -> list[str]:
@@ -363,7 +363,8 @@ def _projection(source: Source, plan: Plan, projection: Projection) -> list[str]
         f"RAISE WARNING 'not exposed: %: %', {literal(projection.table)}, SQLERRM;"
         f" {mark(literal(''))};"
     )
-    return [*role, f"DO $gov$ BEGIN {made}; EXCEPTION WHEN OTHERS THEN {left_out} END $gov$;"]
+    body = f" BEGIN {made}; EXCEPTION WHEN OTHERS THEN {left_out} END "
+    return [*role, f"DO {dollars(body)};"]
 
 
 def _lookup(source: Source, projection: Projection, by: ByPseudonym) -> list[str]:
@@ -376,9 +377,13 @@ def _lookup(source: Source, projection: Projection, by: ByPseudonym) -> list[str
     head = "STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
     body = f"{projection.sql}\n {joiner} {by.condition}"
     learn = f"{ADMIN}.{by.learn}"
+    learning = (
+        f"\nINSERT INTO {PRIVATE}.token (kept, token, value)\n{by.learning}\n"
+        "ON CONFLICT DO NOTHING "
+    )
     return [
         f"CREATE FUNCTION {function}(text) RETURNS SETOF {view}\n"
-        f"LANGUAGE sql {head} AS $gov$ {body} $gov$;",
+        f"LANGUAGE sql {head} AS {dollars(f' {body} ')};",
         f"ALTER FUNCTION {function}(text) OWNER TO {owner};",
         f"REVOKE ALL ON FUNCTION {function}(text) FROM PUBLIC;",
         f"GRANT EXECUTE ON FUNCTION {function}(text) TO {quoted(reader)};",
@@ -387,9 +392,7 @@ def _lookup(source: Source, projection: Projection, by: ByPseudonym) -> list[str
         " encode(sha256(convert_to(prosrc, 'UTF8')), 'hex') FROM pg_proc"
         f" WHERE oid = {literal(function + '(text)')}::regprocedure;",
         f"CREATE OR REPLACE FUNCTION {learn}() RETURNS void LANGUAGE sql VOLATILE SECURITY DEFINER"
-        f" SET search_path = pg_catalog, pg_temp AS $gov$\n"
-        f"INSERT INTO {PRIVATE}.token (kept, token, value)\n{by.learning}\n"
-        "ON CONFLICT DO NOTHING $gov$;",
+        f" SET search_path = pg_catalog, pg_temp AS {dollars(learning)};",
         f"ALTER FUNCTION {learn}() OWNER TO {owner};",
         f"REVOKE ALL ON FUNCTION {learn}() FROM PUBLIC;",
         f"GRANT EXECUTE ON FUNCTION {learn}() TO {quoted(source.gateway)};",
@@ -425,6 +428,7 @@ def removal(session: psycopg.Connection[Any]) -> str:
     The gateway's login stays: it may have a password somebody still needs to know of.
     """
     names = names_of(session)
+    foreign(session, names, roles=False)
     undo = session.execute(f"SELECT statement FROM {PRIVATE}.undo ORDER BY number DESC").fetchall()
     schemas = session.execute(
         "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname ~ '^gov_[0-9a-f]{10}_'"
@@ -493,6 +497,8 @@ def load_keys(
         literals: see `literals_of`.
     """
     with session.transaction(), session.cursor() as cursor:
+        cursor.execute(_EMPTY_PATH)
+        foreign(session, names_of(session))
         for table, rows in (
             ("pad", [(name, *pads(key)) for name, key in sorted(keys.items())]),
             ("small_area", [(area,) for area in sorted(small_areas)]),

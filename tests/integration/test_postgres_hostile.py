@@ -1,0 +1,216 @@
+"""
+What a user of the database plants before or after the DBA provisions, and what it does not reach.
+
+The planter may create schemas, and things in a schema that is masked, as applications may.
+"""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+
+from jupyter_gov.connections.model import ConnectionSpec
+from jupyter_gov.engines import postgres_provision as provision
+from jupyter_gov.engines.postgres_check import Findings, inspect
+from jupyter_gov.engines.postgres_names import Names
+from jupyter_gov.errors import ConfigInvalid
+from jupyter_gov.masking.model import Profile
+from jupyter_gov.masking.places import SMALL_ZIP3
+from tests.support.postgres import Server, binaries
+from tests.support.postgres_wall import LOGIN, keys_of
+from tests.support.wall import policy
+
+TAGS = {
+    "patients": {"patient_id": "subject", "mrn": "mrn"},
+    "leaflets": {"code": "mrn"},
+    "v_leaflets": {"code": "mrn"},
+}
+PROFILE = Profile(
+    connection="ward",
+    by_tag={"subject": policy("clear", "subject"), "mrn": policy("pseudonym", "mrn")},
+    untagged=policy("withhold", "untagged"),
+    tags=TAGS,
+)
+UP = "ALTER ROLE planter SUPERUSER"
+
+
+@dataclass
+class Ward:
+    """A database in which somebody may plant."""
+
+    server: Server
+    database: str
+    spec: ConnectionSpec
+
+    def plant(self, *statements: str) -> None:
+        with self.server.connect(self.database, "planter", "planter") as session:
+            for statement in statements:
+                session.execute(statement.encode())
+
+    def dba(self) -> psycopg.Connection:
+        return self.server.connect(self.database)
+
+    def script(self) -> str:
+        with self.dba() as dba:
+            return provision.script(provision.look(dba, self.spec, [PROFILE], LOGIN))
+
+    def provision(self) -> None:
+        """As the command does it."""
+        with self.dba() as dba:
+            source = provision.look(dba, self.spec, [PROFILE], LOGIN)
+            dba.execute(provision.script(source).encode())
+            literals = provision.literals_of(source)
+            provision.load_keys(dba, keys_of(PROFILE), SMALL_ZIP3, literals)
+
+    def inspect(self) -> Findings:
+        """As the gateway looks at it."""
+        with self.dba() as dba:
+            dba.execute(f"ALTER ROLE {LOGIN} PASSWORD 'gateway'")
+        with self.server.connect(self.database, LOGIN, "gateway") as session:
+            return inspect(session, self.spec, [PROFILE], {}, keys_of(PROFILE))
+
+    def is_super(self) -> bool:
+        with self.dba() as dba:
+            row = dba.execute("SELECT rolsuper FROM pg_roles WHERE rolname = 'planter'").fetchone()
+        return row == (True,)
+
+
+@pytest.fixture
+def ward(postgres: Server) -> Iterator[Ward]:
+    """Patients of the DBA's, and a login that may create things beside them."""
+    name = f"ward_{secrets.token_hex(4)}"
+    postgres.create(name)
+    with postgres.connect(name) as dba:
+        dba.execute(
+            "DROP ROLE IF EXISTS planter; CREATE ROLE planter LOGIN PASSWORD 'planter';"
+            "CREATE TABLE public.patients (patient_id int, mrn text, note text);"
+            "INSERT INTO public.patients VALUES (7, 'MRN-00007', 'a secret');"
+            f"GRANT CREATE ON DATABASE {name} TO planter;"
+            "GRANT CREATE ON SCHEMA public TO planter"
+        )
+    url = postgres.url(name).replace("//", f"//{LOGIN}@")
+    yield Ward(postgres, name, ConnectionSpec(name="ward", url=url, tags=TAGS))
+    postgres.drop(name)
+    with postgres.connect() as dba:
+        dba.execute("DROP ROLE planter")
+
+
+_TAIL = f"x$gov$;ROLLBACK;{UP};--"
+NAMES = [
+    # the end of a comment's line, in notes of what is not exposed
+    f'CREATE TABLE public."x\n{UP};--" ()',
+    f'CREATE TABLE public."x\r{UP};--" ()',
+    f'CREATE TABLE public."y\n{UP};--" (a int)',
+    f'ALTER TABLE public."y\n{UP};--" ENABLE ROW LEVEL SECURITY',
+    f"CREATE FUNCTION public.\"x\n{UP};--\"() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    f'CREATE VIEW public.v AS SELECT public."x\n{UP};--"()',
+    'CREATE TABLE public."x\n\\! touch hostile" ()',
+    # the end of a quoted body
+    f"CREATE VIEW public.w AS SELECT '{_TAIL}'::text AS x",
+    f"CREATE VIEW public.e AS SELECT E'\\\\'' $gov1${_TAIL}' AS x",
+    f'CREATE TABLE public."{_TAIL}" (a int)',
+    f"CREATE TYPE public.\"{_TAIL}\" AS ENUM ('a')",
+    f'CREATE TABLE public.leaflets (code text, "\'; {UP}; --" int, "c{_TAIL}" int,'
+    f' k public."t{_TAIL[1:]}")',
+    f"CREATE FUNCTION public.f(a text DEFAULT '{_TAIL}') RETURNS int STABLE LANGUAGE sql"
+    f" AS $x$ SELECT 1 /* {_TAIL} */ $x$",
+    # what is cut after 63 bytes
+    f'CREATE TABLE public."{"é" * 31}" (a int)',
+]
+
+
+class TestNames:
+    """A superuser runs the script, over names and texts that others chose."""
+
+    def test_end_nothing_of_the_script(self, ward: Ward) -> None:
+        """Neither as we run it nor by psql, which goes on after errors; and it succeeds."""
+        ward.plant(*NAMES)
+        script = ward.script()
+        folder = ward.server.folder / "hand"
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [binaries() / "psql", "-X", "-q", "-d", ward.server.conninfo(ward.database)],
+            input=script.encode(), capture_output=True, cwd=folder,
+        )  # fmt: skip
+        assert b"ERROR" not in done.stderr
+        assert not ward.is_super()
+        assert list(folder.iterdir()) == []
+        ward.provision()
+        assert not ward.is_super()
+        assert ward.inspect().problems == []
+
+
+_UP_TRIGGER = (
+    f"CREATE FUNCTION public.up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {UP};"
+    " RETURN NEW; END $$"
+)
+SQUATS = {
+    "a function the script calls": [
+        "CREATE SCHEMA gov_private; CREATE TABLE gov_private.provisioned (schema name, view name,"
+        " relation text, fingerprint text, body text); CREATE SCHEMA gov_admin;"
+        " CREATE FUNCTION gov_admin.lookups() RETURNS TABLE (schema name, function name, body text)"
+        f" LANGUAGE plpgsql AS $$ BEGIN {UP}; END $$",
+    ],
+    "a trigger on what it writes": [
+        "CREATE SCHEMA gov_private; CREATE TABLE gov_private.offered (role name PRIMARY KEY,"
+        " search_path text NOT NULL DEFAULT '')",
+        _UP_TRIGGER,
+        "CREATE TRIGGER t BEFORE INSERT ON gov_private.offered FOR EACH ROW"
+        " EXECUTE FUNCTION public.up()",
+    ],
+    "a right on the keys": [
+        "CREATE SCHEMA gov_private; CREATE TABLE gov_private.pad (name text PRIMARY KEY,"
+        " inner_pad bytea NOT NULL, outer_pad bytea NOT NULL);"
+        " GRANT SELECT ON gov_private.pad TO PUBLIC; GRANT USAGE ON SCHEMA gov_private TO PUBLIC",
+    ],
+    "the schema alone": ["CREATE SCHEMA gov_admin"],
+    "what is undone": [
+        "CREATE SCHEMA gov_private; CREATE TABLE gov_private.undo (number int, statement text);"
+        f" INSERT INTO gov_private.undo VALUES (1, '{UP}')",
+    ],
+}  # fmt: skip
+
+
+class TestOurSchemas:
+    """Somebody makes them before the DBA does."""
+
+    @pytest.mark.parametrize("planted", SQUATS.values(), ids=SQUATS.keys())
+    def test_are_not_touched_if_they_are_not_ours(self, ward: Ward, planted: list[str]) -> None:
+        """Not by looking, not by a script made before, not by taking down."""
+        script = ward.script()
+        ward.plant(*planted)
+        with pytest.raises(ConfigInvalid, match="not made by this program"):
+            ward.script()
+        with ward.dba() as dba:
+            with pytest.raises(psycopg.errors.RaiseException, match="not made by this program"):
+                dba.execute(script.encode())
+            dba.rollback()
+            with pytest.raises(ConfigInvalid, match="not made by this program"):
+                provision.removal(dba)
+            with pytest.raises(ConfigInvalid, match="not made by this program"):
+                provision.load_keys(dba, keys_of(PROFILE), SMALL_ZIP3, {})
+        assert not ward.is_super()
+
+    def test_nor_with_a_role_that_somebody_is(self, ward: Ward) -> None:
+        """Who is a member of the owner of the projections reads every table."""
+        owner = Names(ward.database).owner
+        with ward.dba() as dba:
+            dba.execute(f"CREATE ROLE {owner} NOLOGIN; GRANT {owner} TO planter")
+        with pytest.raises(ConfigInvalid, match="has members"):
+            ward.script()
+        with ward.dba() as dba:
+            dba.execute(f"DROP ROLE {owner}")
+
+    def test_are_ours_the_second_time(self, ward: Ward) -> None:
+        """What we made ourselves is no obstacle."""
+        ward.provision()
+        ward.provision()
+        with ward.dba() as dba:
+            dba.execute(provision.removal(dba).encode())
+        ward.provision()
+        assert ward.inspect().problems == []
