@@ -61,7 +61,7 @@ class ConnectionSpec:
     schemas: tuple[str, ...] = ("public",)
     """Of PostgreSQL: the schemas whose tables are exposed; those of the first need no prefix."""
     max_sessions: int = 20
-    """Of PostgreSQL: database sessions of all grants together."""
+    """Of PostgreSQL: statements of all grants at once; each may hold two of its connections."""
 
     @property
     def dialect(self) -> str:

@@ -43,6 +43,9 @@ _AGAIN_SECONDS = 0.05
 """A cancel request that comes before its statement does nothing, so it is repeated."""
 
 
+_COPYING = {pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_BOTH}
+
+
 class Session:
     """
     One statement at a time, between `begin` and `end`.
@@ -298,5 +301,10 @@ class Session:
 
     def raise_for(self, result: pq.abc.PGresult) -> None:
         """Raises the error that a result is, if it is one."""
+        if result.status in _COPYING:
+            # Nothing ends it but the end of its connection: the next result is always the same.
+            self._broken = True
+            self.psycopg.pgconn.finish()
+            raise psycopg.errors.FeatureNotSupported("COPY is no query")
         if result.status in (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE):
             raise psycopg.errors.error_from_result(result, encoding="utf-8")

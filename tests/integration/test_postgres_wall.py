@@ -106,3 +106,11 @@ def test_what_two_statements_can_still_tell_apart_is_known(wall: Wall, doorman: 
         if leak
     }
     assert told.keys() <= STILL_TELLS.keys(), told
+
+
+@pytest.mark.timeout(60)
+def test_a_copy_that_no_gate_stopped_ends_at_once(wall: Wall) -> None:
+    """Its results never end by themselves; the fuzzer found it.  The next statement is served."""
+    seen = wall.ask("COPY (SELECT ssn FROM patients) TO STDOUT", doorman=False)
+    assert seen.error is not None
+    assert wall.ask("SELECT 1 AS one").rows == [(1,)]
