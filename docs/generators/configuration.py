@@ -34,7 +34,10 @@ _KEYS: dict[str, dict[str, tuple[str, str]]] = {
         "max_bytes": ("", "And at most so many bytes, as Arrow lays them out."),
         "schemas": ("", "Of PostgreSQL: the schemas whose tables are exposed. Tables of the first"
                     " need no prefix."),
-        "max_sessions": ("", "Of PostgreSQL: statements of all grants at once; each may hold two of its connections."),
+        "max_sessions": (
+            "",
+            "Of PostgreSQL: statements of all grants at once; each may hold two of its connections.",
+        ),
     },
     "evaluation_identities": {
         "name": ("the key itself", "The person's full name."),

@@ -36,6 +36,8 @@ _SETTINGS = {
     "xmloption": "content",
     "standard_conforming_strings": "on",
     "quote_all_identifiers": "off",
+    # The treatments' expressions are long: compiling them takes more than a small query does.
+    "jit": "off",
 }
 _CONNECT_SECONDS = 10
 _CANCEL_SECONDS = 5
