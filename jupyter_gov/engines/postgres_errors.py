@@ -222,7 +222,7 @@ class Words:
                     hint="It has no tag yet, or was added since the masked views were made. Its"
                     f" administrator can tag it and run: jupyter gov provision {self._connection}",
                     position=None if offset is None else position_of(self._sql, offset),
-                    next=Next("ask_admin", magic=f"%gov describe {table.name}"),
+                    next=Next("ask_admin"),
                 )
         return self._unknown("column", offset, tuple(sorted({c.name for _, c in columns})))
 
@@ -278,7 +278,12 @@ class Words:
         at = treated[0][0] if len(treated) == 1 else offset
         return QueryFailed(
             f"{text}; {', '.join(dict.fromkeys(said))}",
-            hint=". ".join([*dict.fromkeys(types), "%gov describe shows what each column becomes"])
+            hint=". ".join(
+                [
+                    *dict.fromkeys(types),
+                    f"%gov tables {self._connection} shows what each column becomes",
+                ]
+            )
             + ".",
             position=None if at is None else position_of(self._sql, at),
             next=_FIX,

@@ -121,7 +121,7 @@ def check_words(sql: str, found: Sequence[Lexeme]) -> None:
         if lexeme.value in _WHO:
             raise _refused(
                 sql, lexeme, f"{lexeme.value.upper()} is not allowed",
-                hint="The database's own user is the gateway's; %gov status says who you are.",
+                hint="The database's own user is the gateway's; %gov whoami says who you are.",
             )  # fmt: skip
         following = [each.value for each in found[index + 1 : index + 3]]
         if lexeme.value == "for" and any(following[: len(lock)] == lock for lock in _LOCKS):
@@ -161,8 +161,7 @@ def _check_relations(sql: str, relations: Sequence[Reference]) -> None:
             identifier = node.args.get("db") or node.this
             raise StatementRefused(
                 "the system catalogs are not for asking",
-                hint="The tables you may read are listed by %gov tables, their columns by"
-                " %gov describe.",
+                hint="The tables you may read, and their columns, are listed by %gov tables.",
                 position=position_of(sql, identifier.meta.get("start", 0)),
                 next=_TABLES,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from jupyter_gov.errors import (
     QueryFailed,
     UnknownName,
 )
+from jupyter_gov.kernel import magics
 from jupyter_gov.masking.model import ColumnPolicy, Profile, Treatment
 from jupyter_gov.sql.binds import numbered
 from jupyter_gov.sql.gate import read
@@ -92,7 +94,11 @@ def failed(session):
         try:
             session.execute(text, prepare=False).fetchall()
         except psycopg.Error as error:
-            return Words("hospital", statement, CATALOG, PROFILE, text).of(error)
+            told = Words("hospital", statement, CATALOG, PROFILE, text).of(error)
+            magic = told.next.magic if told.next else ""
+            for verb in re.findall(r"%gov ([a-z]+)", f"{told} {told.hint} {magic}"):
+                assert verb in magics._VERBS
+            return told
         raise AssertionError("it did not fail")
 
     return tell
@@ -163,7 +169,7 @@ class TestTreatments:
         told = failed(sql)
         assert isinstance(told, QueryFailed)
         assert says in told.message
-        assert "%gov describe" in told.hint
+        assert "%gov tables hospital" in told.hint
         column = says.split()[0]
         assert sql[told.position.offset :].startswith(column)
 

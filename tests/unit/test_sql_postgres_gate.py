@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from jupyter_gov.engines.postgres_functions import FUNCTIONS
 from jupyter_gov.errors import BadSyntax, GovError, StatementRefused
+from jupyter_gov.kernel import magics
 from jupyter_gov.sql.gate import Source, Statement
 from jupyter_gov.sql.gate import read as read_any
 from jupyter_gov.sql.postgres_lexemes import Kind, lexemes
@@ -144,6 +146,16 @@ class TestExplain:
     def test_a_query_is_none(self):
         """Its query begins where it does."""
         assert read(" SELECT 1").kind == "query"
+
+
+class TestHints:
+    def test_each_magic_in_a_reason_is_one(self):
+        """The next step must be one that can be taken."""
+        for case in cases("gate.jsonl"):
+            with pytest.raises(GovError) as refused:
+                read(case["sql"])
+            for verb in re.findall(r"%gov ([a-z]+)", str(refused.value)):
+                assert verb in magics._VERBS
 
 
 class TestPlaces:
