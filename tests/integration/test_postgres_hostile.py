@@ -114,7 +114,7 @@ NAMES = [
     f"CREATE VIEW public.w AS SELECT '{_TAIL}'::text AS x",
     f"CREATE VIEW public.e AS SELECT E'\\\\'' $gov1${_TAIL}' AS x",
     f'CREATE TABLE public."{_TAIL}" (a int)',
-    f"CREATE TYPE public.\"{_TAIL}\" AS ENUM ('a')",
+    f"CREATE TYPE public.\"t{_TAIL[1:]}\" AS ENUM ('a')",
     f'CREATE TABLE public.leaflets (code text, "\'; {UP}; --" int, "c{_TAIL}" int,'
     f' k public."t{_TAIL[1:]}")',
     f"CREATE FUNCTION public.f(a text DEFAULT '{_TAIL}') RETURNS int STABLE LANGUAGE sql"
