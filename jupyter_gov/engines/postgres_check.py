@@ -74,7 +74,8 @@ SELECT r.rolname::text, r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolr
 """
 # Every right of one of our roles on what is not ours.
 _STRAY = """
-WITH ours AS (SELECT r.oid, r.rolname FROM pg_catalog.pg_roles r WHERE r.rolname ~ %(roles)s),
+WITH ours AS (SELECT r.oid, r.rolname FROM pg_catalog.pg_roles r
+               WHERE r.rolname ~ %(roles)s OR r.rolname = %(login)s),
 acl AS (
   SELECT 'table ' || c.oid::pg_catalog.regclass::text AS what, c.relacl AS acl,
          n.nspname ~ '^gov_[0-9a-f]{10}_' AND c.relkind = 'v' AS own, 'SELECT' AS only
@@ -100,6 +101,8 @@ acl AS (
   SELECT 'foreign server ' || s.srvname, s.srvacl, false, '' FROM pg_catalog.pg_foreign_server s
   UNION ALL
   SELECT 'large object ' || l.oid, l.lomacl, false, '' FROM pg_catalog.pg_largeobject_metadata l
+  UNION ALL
+  SELECT 'parameter ' || s.parname, s.paracl, false, '' FROM pg_catalog.pg_parameter_acl s
 )
 SELECT DISTINCT o.rolname::text, e.privilege_type, acl.what
   FROM acl, pg_catalog.aclexplode(acl.acl) e JOIN ours o ON o.oid = e.grantee
@@ -107,7 +110,7 @@ SELECT DISTINCT o.rolname::text, e.privilege_type, acl.what
 UNION
 SELECT 'PUBLIC', e.privilege_type, acl.what
   FROM acl, pg_catalog.aclexplode(acl.acl) e
- WHERE e.grantee = 0 AND (acl.what ~ '^(foreign server|large object)'
+ WHERE e.grantee = 0 AND (acl.what ~ '^(foreign server|large object|parameter) '
    OR (acl.what ~ '^column ' AND acl.what !~ ' of (pg_|information_schema)'))
 UNION
 SELECT 'PUBLIC', 'EXECUTE', 'function ' || p.oid::pg_catalog.regprocedure::text
@@ -184,7 +187,7 @@ def inspect(
         found.problems += [str(right) for right in rights_of_public(session, login)]
         stray = session.execute(
             _STRAY,
-            {"roles": f"^gov_(g|e)_{names.tag}_|^{login}$", "files": _FILES},
+            {"roles": f"^gov_(g|e)_{names.tag}_", "login": login, "files": _FILES},
         )
         found.problems += [
             f"{who} has {right} on {what}"
