@@ -230,6 +230,8 @@ BREAKS = {
     " gov_private.offered LIMIT 1; EXECUTE format('GRANT pg_read_all_data TO %I', r); END $$",
     "PUBLIC reads files": "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO PUBLIC",
     "new tables are for PUBLIC": "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
+    "PUBLIC changes a setting of the server": "GRANT SET ON PARAMETER lo_compat_privileges TO"
+    " PUBLIC",
     "the keys were exchanged": "UPDATE gov_private.pad SET inner_pad = outer_pad",
 }
 OF_OWNER = (
@@ -253,6 +255,8 @@ MENDS = {
     "somebody is in the minter": OF_OWNER.format("gov_admin", "REVOKE %I FROM hospital_ro"),
     "a reader reads a table": OF_READER.format("REVOKE SELECT ON patients FROM %I"),
     "a reader is in another group": OF_READER.format("REVOKE pg_read_all_data FROM %I"),
+    "PUBLIC changes a setting of the server": "REVOKE SET ON PARAMETER lo_compat_privileges FROM"
+    " PUBLIC",
     "PUBLIC reads files": "REVOKE EXECUTE ON FUNCTION pg_read_file(text) FROM PUBLIC",
     "the gateway's login reads a table": "REVOKE SELECT ON patients FROM gov_gateway",
     "the gateway's login is in a group": "REVOKE pg_read_all_data FROM gov_gateway",
@@ -306,6 +310,18 @@ class TestTheCheck:
                 else:
                     hospital.provision()
         assert hospital.provision("--check") == (0, ANY, "")
+
+    def test_knows_the_gateways_login_whatever_it_is_called(self, make_hospital):
+        """Its name is compared, and is no pattern."""
+        site = make_hospital()
+        config = site.gateway.config
+        config.write_text(config.read_text().replace("gov_gateway@", "gov%2Bgateway@"))
+        assert site.provision()[0] == 0
+        with site.server.connect(site.database) as dba:
+            dba.execute('GRANT SELECT ON patients TO "gov+gateway"')
+            code, _, said = site.provision("--check")
+            dba.execute('DROP OWNED BY "gov+gateway"')
+        assert (code, "gov+gateway has SELECT on table" in said) == (1, True)
 
     def test_a_new_column_is_absent(self, hospital, postgres):
         """Until it is tagged and provisioned; the check says so and is satisfied."""
