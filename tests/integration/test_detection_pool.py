@@ -15,6 +15,7 @@ import pytest
 
 from jupyter_gov.masking.detection import pool as pools
 from jupyter_gov.masking.detection.detector import Detector
+from jupyter_gov.masking.detection.framing import PORTION
 from jupyter_gov.masking.detection.model import DetectorSpec, Engine, Span
 from jupyter_gov.masking.detection.pool import DetectorUnusable, Pool
 from jupyter_gov.masking.frame import NO_SURROGATES
@@ -49,6 +50,13 @@ class TestATextThatTakesTooLong:
         first, second = pool.spans(texts)
         assert second is None
         assert TICKET in first
+
+    def test_does_not_undo_what_was_answered_before_it(self, pool):
+        """Portions come one by one; the last of them hangs."""
+        texts = [TEXT] * PORTION + ["nothing", HANGS]
+        *found, last, hung = pool.spans(texts)
+        assert all(TICKET in spans for spans in found)
+        assert (last, hung) == ([], None)
 
 
 class TestAProcessThatDies:

@@ -8,6 +8,8 @@ import select
 import time
 from typing import Any
 
+PORTION = 16
+"""Texts of one answer: what is slow but alive is heard of in time."""
 MAX_MESSAGE = 256 * 1024 * 1024
 _LENGTH = 4
 

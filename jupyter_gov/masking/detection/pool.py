@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from jupyter_gov.masking.detection.framing import Broken, Channel
+from jupyter_gov.masking.detection.framing import PORTION, Broken, Channel
 from jupyter_gov.masking.detection.model import DetectorSpec, Span
 from jupyter_gov.masking.detection.spans import believable
 
@@ -86,19 +86,30 @@ class Worker:
         self.entities = tuple(map(str, answer.get("entities", ())))
 
     def spans(self, texts: Sequence[str]) -> list[list[Span] | None]:
-        """Raises Broken; the process is then ended, and started again by the next call."""
-        try:
-            if self._process is not None and self._process.poll() is not None:
-                self.stop()  # it died while it had nothing to do
-            if self._channel is None:
-                self._restart()
-            assert self._channel is not None
-            until = time.monotonic() + self._spec.timeout
-            self._channel.send({"texts": list(texts)}, until)
-            return _believed(self._channel.receive(until), texts)
-        except Broken:
+        """
+        What was found in the first of these texts, in all of them unless the process broke.
+
+        It is then ended, and started again by the next call.
+        """
+        found: list[list[Span] | None] = []
+        with contextlib.suppress(Broken):
+            self._ask(texts, found)
+        if len(found) < len(texts):
             self.stop()
-            raise
+        return found
+
+    def _ask(self, texts: Sequence[str], found: list[list[Span] | None]) -> None:
+        """Raises Broken; *found* has what came until then."""
+        if self._process is not None and self._process.poll() is not None:
+            self.stop()  # it died while it had nothing to do
+        if self._channel is None:
+            self._restart()
+        assert self._channel is not None
+        self._channel.send({"texts": list(texts)}, time.monotonic() + self._spec.timeout)
+        while len(found) < len(texts):
+            asked = texts[len(found) : len(found) + PORTION]
+            answer = self._channel.receive(time.monotonic() + self._spec.timeout)
+            found += _believed(answer, asked)
 
     def _restart(self) -> None:
         if time.monotonic() < self._rested_at:
@@ -207,15 +218,15 @@ class Pool:
             return [None] * len(texts)
         worker = self._idle.get()
         try:
-            return worker.spans(texts)
-        except Broken:
-            pass
+            found = worker.spans(texts)
         finally:
             self._idle.put(worker)
-        if len(texts) == 1:
-            return [None]
-        half = len(texts) // 2
-        return self._scan(texts[:half]) + self._scan(texts[half:])
+        left = texts[len(found) :]
+        if len(left) <= 1:
+            return found + [None] * len(left)
+        # What broke it is in the portion that it had.
+        half = (min(len(left), PORTION) + 1) // 2
+        return found + self._scan(left[:half]) + self._scan(left[half:])
 
     def close(self) -> None:
         """End the processes."""

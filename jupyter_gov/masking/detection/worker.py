@@ -73,8 +73,10 @@ def main() -> int:
     analyzer, answer = _load(said)
     framing.write(target, framing.pack(answer))
     while analyzer is not None and (request := framing.read(source)) is not None:
-        found = analyzer.spans(request["texts"])
-        framing.write(target, framing.pack({"spans": found}))
+        texts = request["texts"]
+        for start in range(0, len(texts), framing.PORTION):
+            found = analyzer.spans(texts[start : start + framing.PORTION])
+            framing.write(target, framing.pack({"spans": found}))
     return 0
 
 
