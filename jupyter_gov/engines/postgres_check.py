@@ -17,12 +17,9 @@ from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.engines.postgres_catalog import Relation, known_as, relations
 from jupyter_gov.engines.postgres_names import ADMIN, Names
 from jupyter_gov.engines.postgres_projections import ByPseudonym, Planner
-from jupyter_gov.engines.postgres_provision import key_marks, unheld
+from jupyter_gov.engines.postgres_provision import OLDEST, key_marks, unheld
 from jupyter_gov.engines.postgres_public import rights_of_public
 from jupyter_gov.masking.model import Profile
-
-OLDEST = 150_000
-"""Of the server; what was tried."""
 
 _SERVER = """
 SELECT pg_catalog.current_setting('server_encoding'),
@@ -211,11 +208,12 @@ def _server(session: psycopg.Connection[Any], found: Findings) -> bool:
     row = session.execute(_SERVER, (minter, minter)).fetchone()
     assert row is not None
     encoding, compatible, present, callable_ = row
+    if session.info.server_version < OLDEST:
+        found.problems.append("the server is older than PostgreSQL 15")
+        return False
     if not present or not callable_:
         found.problems.append("the database is not provisioned for this login")
         return False
-    if session.info.server_version < OLDEST:
-        found.problems.append("the server is older than PostgreSQL 15")
     if encoding != "UTF8":
         found.problems.append(f"the database's encoding is {encoding}; seals need UTF8")
     if compatible == "on":

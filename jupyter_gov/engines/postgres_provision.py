@@ -35,8 +35,11 @@ from jupyter_gov.engines.postgres_projections import (
     crypto_schema,
 )
 from jupyter_gov.engines.postgres_public import Right, rights_of_public
+from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.masking.model import Profile
 
+OLDEST = 150_000
+"""Of the server; what was tried."""
 _EMPTY_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
 # What was changed by someone else, or spelled differently by a newer server, is made anew; an empty
 # body is that of a view that could not be made over treated columns.
@@ -116,8 +119,10 @@ def look(
     """
     Read everything a script needs, in one snapshot; changes nothing.
 
-    Raises psycopg.Error.
+    Raises psycopg.Error, ConfigInvalid.
     """
+    if session.info.server_version < OLDEST:
+        raise ConfigInvalid((f"{spec.name} is on a server that is older than PostgreSQL 15",))
     with session.transaction():
         session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         session.execute(_EMPTY_PATH)
