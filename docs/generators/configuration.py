@@ -36,7 +36,8 @@ _KEYS: dict[str, dict[str, tuple[str, str]]] = {
                     " need no prefix."),
         "max_sessions": (
             "",
-            "Of PostgreSQL: statements of all grants at once; each may hold two of its connections.",
+            "Of PostgreSQL: statements of all grants at once; each may hold two of its"
+            " connections.",
         ),
     },
     "evaluation_identities": {
