@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlglot import exp
 
 from jupyter_gov.errors import Next, StatementRefused
+from jupyter_gov.sql.constants import is_bare, is_constant
 from jupyter_gov.sql.gate import Statement
 from jupyter_gov.sql.places import position_of
 from jupyter_gov.sql.relations import references
@@ -42,11 +43,6 @@ An error would tell that there is a row, however few: PostgreSQL's ``extract`` f
 _UNITS = frozenset({"YEAR", "QUARTER", "MONTH", "DAY", "HOUR"})
 """Of ``date_trunc``: those that every type has."""
 _LONGEST_PATTERN = 100
-_CONSTANT = (
-    exp.Literal, exp.Placeholder, exp.Boolean, exp.Null, exp.Neg, exp.Paren, exp.Cast, exp.DataType,
-    exp.DataTypeParam, exp.Interval, exp.Var, exp.CurrentDate, exp.CurrentTimestamp, exp.Add,
-    exp.Sub,
-)  # fmt: skip
 _COMPARED = (
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.ILike, exp.NullSafeEQ,
     exp.NullSafeNEQ,
@@ -144,7 +140,7 @@ class Form:
                 )
 
     def _output(self, node: exp.Expr) -> None:
-        if node in self._keys or self._is_constant(node):
+        if node in self._keys or is_constant(node):
             return
         if not self._is_result(node):
             raise self.refused(
@@ -158,7 +154,7 @@ class Form:
             sides = [leaf.this, *leaf.expressions] if isinstance(leaf, exp.In) else _sides(leaf)
             for side in sides:
                 aggregate = isinstance(side, exp.AggFunc) and self._is_aggregate(side)
-                if not (aggregate or side in self._keys or self._is_constant(side)):
+                if not (aggregate or side in self._keys or is_constant(side)):
                     raise self.refused("HAVING compares aggregates with constants", side)
 
     def _order(self, tree: exp.Select) -> None:
@@ -167,7 +163,7 @@ class Form:
         for item in order.expressions if order is not None else ():
             node = item.this
             named = isinstance(node, exp.Column) and node.name.lower() in aliases
-            known = node in self._keys or self._is_constant(node) or self._is_result(node)
+            known = node in self._keys or is_constant(node) or self._is_result(node)
             if not (named or known):
                 raise self.refused("ORDER BY names a column of the result", node)
 
@@ -187,19 +183,19 @@ class Form:
             return False
         if isinstance(node, _COMPARED):
             one, other = node.this, node.expression
-            return (self._is_term(one) and self._is_constant(other)) or (
-                self._is_constant(one) and self._is_term(other)
+            return (self._is_term(one) and is_constant(other)) or (
+                is_constant(one) and self._is_term(other)
             )
         if isinstance(node, exp.Between):
             ends = (node.args["low"], node.args["high"])
-            return self._is_term(node.this) and all(map(self._is_constant, ends))
+            return self._is_term(node.this) and all(map(is_constant, ends))
         if isinstance(node, exp.In):
             plain = not node.args.get("query") and not node.args.get("field")
-            constant = bool(node.expressions) and all(map(self._is_constant, node.expressions))
+            constant = bool(node.expressions) and all(map(is_constant, node.expressions))
             return self._is_term(node.this) and plain and constant
         if isinstance(node, exp.Is):
-            return self._is_term(node.this) and self._is_constant(node.expression)
-        return self._is_term(node) or self._is_constant(node)
+            return self._is_term(node.this) and is_constant(node.expression)
+        return self._is_term(node) or is_constant(node)
 
     def _is_pattern(self, node: exp.Expr) -> bool:
         """A text that cannot fail: PostgreSQL minds one that ends in its escape sign."""
@@ -223,12 +219,9 @@ class Form:
                 waiting.append(each.this)
             elif isinstance(each, self._total):
                 waiting += list(each.iter_expressions())
-            elif not self._is_constant(each):
+            elif not isinstance(each, exp.DataType) and not is_bare(each):
                 return False
         return columns == 1
-
-    def _is_constant(self, node: exp.Expr) -> bool:
-        return all(isinstance(each, _CONSTANT) for each in node.walk())
 
     # ------------------------------------------------------------ aggregates
 
@@ -247,7 +240,7 @@ class Form:
                     below for below in each.iter_expressions()
                     if not isinstance(below, exp.DataType)
                 ]  # fmt: skip
-            elif not self._is_constant(each):
+            elif not is_constant(each):
                 return False
         return found
 

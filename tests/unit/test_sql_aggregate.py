@@ -119,6 +119,10 @@ class TestWhatMayBeAsked:
             ("SELECT left(zip, 2), stddev(a), variance(a) FROM patients GROUP BY 1", "postgres"),
             ("SELECT count(*) FROM patients WHERE at >= date '2024-01-01' - interval '1 day'",
              "postgres"),
+            ("SELECT count(*) FROM patients WHERE at > current_date - interval '90 days'"
+             " AND b < current_date - 30 AND c >= cast(:since as date) AND a = 1 + 2"
+             " AND d <> '2024-01-01 12:00+02'::timestamptz AND e > current_timestamp::date"
+             " AND coalesce(at, date '1900-01-01') < :until AND b > -5", "postgres"),
             ("SELECT strftime('%Y', at), count(*) FROM encounters GROUP BY 1", "sqlite"),
             ("SELECT substr(zip, 1, 2), count(*) FROM patients GROUP BY 1", "sqlite"),
             ("EXPLAIN SELECT count(*) FROM patients", "postgres"),
@@ -195,6 +199,21 @@ REFUSED_POSTGRES = [
     "SELECT pg_catalog.count(*) FROM patients",
     "SELECT count(*) FROM patients WINDOW w AS (ORDER BY risk)",
     "TABLE patients",
+    # Each fails for the first row that comes to it: so it tells that there is one.
+    "SELECT count(*) FROM patients WHERE a = 7"
+    " AND coalesce(current_timestamp - interval '300000 years', at) IS NOT NULL",
+    "SELECT count(*) FROM patients WHERE a = 7"
+    " AND coalesce(cast(cast('x' AS text) AS date), at) IS NOT NULL",
+    "SELECT count(*) FROM patients WHERE a = 7 AND coalesce(date '5874897-12-31', at) > :d",
+    "SELECT count(*) FROM patients WHERE a = 7 AND coalesce(cast(:d AS date), at) IS NOT NULL",
+    "SELECT count(*) FROM patients WHERE a = 7 AND at > current_date - 300000000",
+    "SELECT count(*) FROM patients WHERE a = 7 AND at > current_date - :days",
+    "SELECT count(*) FROM patients WHERE at > current_date - interval '999 years'"
+    " - interval '999 years' - interval '999 years' - interval '999 years' - interval '999 years'",
+    "SELECT count(*) FROM patients WHERE at > timestamptz '294276-12-31' + interval '1 year'",
+    "SELECT count(*) FROM patients p LEFT JOIN encounters e ON e.a = p.a"
+    " AND cast(cast(current_timestamp AS text) AS boolean) WHERE p.b = 7",
+    "SELECT count(*) FROM patients WHERE a = 7 AND coalesce(cast(1e30 AS money), b) IS NOT NULL",
 ]
 REFUSED_SQLITE = [
     "SELECT count(*) FROM patients WHERE rowid = 7",
