@@ -80,6 +80,41 @@ class TestAnAnalyst:
         assert "billing.guarantors" in set(con.tables()["table"])
 
 
+class TestSomeoneWhoMayOnlyCount:
+    """An eligibility of groups only, over PostgreSQL."""
+
+    @pytest.fixture
+    def con(self, site):
+        return site.kernel().attached(site.people["eva"]).connect("hospital")
+
+    def test_is_shown_groups_that_are_large_enough(self, con):
+        """Of Nevada there are fewer than five patients; nobody is told."""
+        df = con.query("SELECT state, count(*) AS n, avg(risk_score) FROM patients GROUP BY state")
+        assert df["n"].min() >= 5
+        assert "NV" not in set(df["state"])
+        assert "AK" in set(df["state"])
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT * FROM patients",
+            "SELECT max(risk_score) FROM patients",
+            "SELECT count(*) FROM (SELECT * FROM patients) x",
+            "SELECT patient_id, count(*) OVER () FROM patients",
+            "SELECT count(*) FROM patients WHERE patient_id = 7",
+        ],
+    )
+    def test_is_shown_nothing_else(self, con, sql):
+        with pytest.raises(GovError) as refused:
+            con.query(sql)
+        assert refused.value.code == "statement_refused"
+
+    def test_a_small_group_is_not_there(self, con):
+        """One patient is 88 with that risk; a group of one is no group."""
+        df = con.query("SELECT count(*) AS n FROM patients WHERE risk_score = 41")
+        assert df.empty
+
+
 class TestTheRole:
     """What stands in the database for a grant."""
 
@@ -280,7 +315,7 @@ class TestAChangedPolicy:
                     schemas = dba.execute(
                         "SELECT count(*) FROM pg_namespace WHERE nspname ~ '^gov_[0-9a-f]{10}_'"
                     ).fetchone()
-                assert schemas == (4,)  # two profiles of two schemas
+                assert schemas == (6,)  # three profiles of two schemas
         finally:
             postgres.drop(made.database)
 

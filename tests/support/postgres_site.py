@@ -25,6 +25,10 @@ ELIGIBILITIES = {
         "who": ["group:interns"], "connection": "hospital",
         "tables": ["patients", "encounters"], "clear": ["phone"],
     },
+    "counts": {
+        "who": ["eva"], "connection": "hospital", "tables": ["patients", "encounters"],
+        "aggregate_only": True, "min_group": 5,
+    },
 }  # fmt: skip
 
 
