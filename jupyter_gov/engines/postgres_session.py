@@ -38,6 +38,10 @@ _SETTINGS = {
     "quote_all_identifiers": "off",
     # The treatments' expressions are long: compiling them takes more than a small query does.
     "jit": "off",
+    # A large result may take several processes: treatments cost more than PostgreSQL reckons, to
+    # whom a hash is one operator.
+    "parallel_setup_cost": "100",
+    "parallel_tuple_cost": "0.01",
 }
 _CONNECT_SECONDS = 10
 _CANCEL_SECONDS = 5
