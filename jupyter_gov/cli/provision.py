@@ -147,7 +147,7 @@ def _remove(
         return 0
     record(settings, checked, "database.provisioned", {"action": "remove"}, connection=spec.name)
     session.execute(script.encode())
-    print(f"removed from {spec.name}; the login {_gateway(spec)} stays, without any right")
+    print(f"removed from {spec.name}; the login {_gateway(spec)} stays, and may connect")
     return 0
 
 
