@@ -70,7 +70,7 @@ class TestEverySpan:
 
     def test_of_noise(self):
         """Digits and signs of many scripts, where a phone number may or may not be one."""
-        assert not list(differing(PATTERNS, noise(1, 1500)))
+        assert not list(differing(PATTERNS, noise(77, 1500)))
 
     def test_with_names(self, ner_model):
         """With a model that finds names, batched and without the pipes that nobody reads."""
@@ -106,7 +106,7 @@ class TestPhoneNumbers:
             "(212) 555-0134", "+44 20 7946 0958", "030 1234567", "01 23 45 67 89",
             "+972 50-234-5678", "+55 11 96123-4567", "98765 43210", "1-800-555-0199",
             "212-555-0134 x12", "tel:+1-201-555-0123", "011442079460958", "00 44 20 7946 0958",
-            "+91 (98765) 43210",
+            "+91 (98765) 43210", "123-45-678984~3",
         ):  # fmt: skip
             text = f"Call {number} now, or 555-0199."
             assert {(r.start, r.end) for r in ours.analyze(text, [])} == {

@@ -26,7 +26,7 @@ _KINDS = (
     "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip",
     "pager", "uan", "voicemail",
 )  # fmt: skip
-_BREAKS = re.compile(r"[/(.xX\s\u2012-\u2015\uff0d]+")
+_BREAKS = re.compile(r"[/(.xX~\s\u2012-\u2015\uff0d]+")
 """Where phonenumbers looks for a number that is only a part of a candidate, or for an extension."""
 _PLAIN = re.compile(r"[(\[]*([+＋]?)[-\d/(.xX\s)\[\]~\u2010-\u2015\uff0d]*")
 """A candidate whose digits tell enough, and whether it begins with a plus sign."""
