@@ -57,7 +57,8 @@ SELECT DISTINCT v.oid::pg_catalog.regclass::text, d.refobjid::pg_catalog.regclas
        AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
   JOIN pg_catalog.pg_class t ON t.oid = d.refobjid
   JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
- WHERE v.oid = ANY(%s) AND d.refobjid <> v.oid AND n.nspname !~ '^gov_[0-9a-f]{10}_'
+ WHERE v.oid = ANY(%s) AND d.refobjid <> v.oid AND NOT (n.nspname ~ '^gov_[0-9a-f]{10}_'
+       AND n.nspowner = v.relowner AND t.relowner = v.relowner)
 """
 _ROLES = """
 SELECT r.rolname::text, r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication
@@ -75,7 +76,8 @@ WITH ours AS (SELECT r.oid, r.rolname FROM pg_catalog.pg_roles r
                WHERE r.rolname ~ %(roles)s OR r.rolname = %(login)s),
 acl AS (
   SELECT 'table ' || c.oid::pg_catalog.regclass::text AS what, c.relacl AS acl,
-         n.nspname ~ '^gov_[0-9a-f]{10}_' AND c.relkind = 'v' AS own, 'SELECT' AS only
+         n.nspname ~ '^gov_[0-9a-f]{10}_' AND c.relkind = 'v'
+           AND pg_catalog.pg_get_userbyid(c.relowner) = %(owner)s AS own, 'SELECT' AS only
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
    WHERE c.relacl IS NOT NULL
   UNION ALL
@@ -83,11 +85,13 @@ acl AS (
          false, ''
     FROM pg_catalog.pg_attribute a WHERE a.attacl IS NOT NULL
   UNION ALL
-  SELECT 'schema ' || n.nspname, n.nspacl, n.nspname ~ '^gov_[0-9a-f]{10}_', 'USAGE'
+  SELECT 'schema ' || n.nspname, n.nspacl, n.nspname ~ '^gov_[0-9a-f]{10}_'
+           AND pg_catalog.pg_get_userbyid(n.nspowner) = %(owner)s, 'USAGE'
     FROM pg_catalog.pg_namespace n WHERE n.nspacl IS NOT NULL
   UNION ALL
   SELECT 'function ' || p.oid::pg_catalog.regprocedure::text, p.proacl,
          n.nspname ~ '^gov_[0-9a-f]{10}_'
+           AND pg_catalog.pg_get_userbyid(p.proowner) = %(owner)s
            AND (NOT p.prosecdef OR p.proname ~ '^lookup_[0-9a-f]{10}$'), 'EXECUTE'
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
    WHERE p.proacl IS NOT NULL
@@ -184,7 +188,12 @@ def inspect(
         found.problems += [str(right) for right in rights_of_public(session, login)]
         stray = session.execute(
             _STRAY,
-            {"roles": f"^gov_(g|e)_{names.tag}_", "login": login, "files": _FILES},
+            {
+                "roles": f"^gov_(g|e)_{names.tag}_",
+                "login": login,
+                "owner": names.owner,
+                "files": _FILES,
+            },
         )
         found.problems += [
             f"{who} has {right} on {what}"
@@ -318,5 +327,9 @@ def _roles(session: psycopg.Connection[Any], names: Names, login: str, found: Fi
             found.problems.append(f"{role} must be NOLOGIN, without members or memberships")
         elif role == login and belongs_to:
             found.problems.append(f"{role} is a member of {', '.join(belongs_to)}")
+        elif role.startswith(f"gov_g_{names.tag}_") and (
+            others := [m for m in members if not m.startswith((names.ephemeral, names.minter))]
+        ):
+            found.problems.append(f"{role} has members that are no grants: {', '.join(others)}")
         elif ours and role != names.owner:
             found.problems.append(f"{role} is a member of {', '.join(ours)}")

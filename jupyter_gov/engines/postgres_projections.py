@@ -47,7 +47,7 @@ SELECT d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass, d.refobjid,
         OR p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace)
 """
 # Functions that read nothing by themselves: SECURITY INVOKER, not volatile, on built-in types, and
-# that run no text they are given.
+# that run no text they are given.  None of a name that PostgreSQL has: the gate allows names.
 _FUNCTIONS = """
 SELECT p.oid, n.nspname, p.proname, pg_catalog.pg_get_functiondef(p.oid),
        pg_catalog.pg_get_function_identity_arguments(p.oid)
@@ -64,7 +64,21 @@ SELECT p.oid, n.nspname, p.proname, pg_catalog.pg_get_functiondef(p.oid),
                      AS x(t)
                      JOIN pg_catalog.pg_type y ON y.oid = x.t
                     WHERE y.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc x
+                    WHERE x.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
+                      AND x.proname = p.proname)
  ORDER BY n.nspname, p.proname, p.oid
+"""
+# Who could have a plan for a relation run functions: by an index, a policy, a rule.
+_OWNERS = """
+WITH RECURSIVE below(oid, child) AS (
+  SELECT c.oid, c.oid FROM pg_catalog.pg_class c WHERE c.oid = ANY(%s)
+  UNION
+  SELECT b.oid, i.inhrelid FROM below b JOIN pg_catalog.pg_inherits i ON i.inhparent = b.child
+)
+SELECT b.oid, r.rolname::text, r.rolsuper FROM below b
+  JOIN pg_catalog.pg_class c ON c.oid = b.child
+  JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
 """
 _PGCRYPTO = """
 SELECT n.nspname FROM pg_catalog.pg_extension e
@@ -154,6 +168,10 @@ class Planner:
         self._every = {relation.oid: relation for relation in found}
         self._crypto = crypto_schema(session)
         self._functions = session.execute(_FUNCTIONS, (list(spec.schemas),)).fetchall()
+        tables = [relation.oid for relation in found if relation.kind == "table"]
+        self._owners: dict[int, set[tuple[str, bool]]] = {oid: set() for oid in tables}
+        for oid, owner, is_super in session.execute(_OWNERS, (tables,)):
+            self._owners[oid].add((owner, is_super))
         self._definitions: dict[int, str] = {}
         self._reads: dict[int, list[tuple[bool, int, str]]] = {}
         for relation in found:
@@ -233,7 +251,8 @@ class Planner:
             )
             columns.append(f"{own.sql} AS {quoted(attribute.name)}")
             treatments[attribute.name] = policy.treatment
-            if policy.treatment is Treatment.PSEUDONYM and _is_text(attribute.type):
+            found_by = policy.treatment is Treatment.PSEUDONYM and _is_text(attribute.type)
+            if found_by and self._may_be_searched(relation):
                 by_pseudonym.append(self._found_by(profile, relation, attribute, own.sql))
         source = f"{quoted(relation.schema)}.{quoted(relation.name)}"
         where, literals = self._rows(profile, relation)
@@ -248,6 +267,19 @@ class Planner:
             literals=literals,
             by_pseudonym=tuple(by_pseudonym),
         )
+
+    def _may_be_searched(self, relation: Relation) -> bool:
+        """
+        Whether functions may read it with the rights of the projections' owner.
+
+        What a relation's owner planted (in a view, a policy, an index) runs with the same rights:
+        nothing is gained by it only where the relation's owner has every table anyway.
+        """
+        if relation.kind != "table" or relation.row_security:
+            return False
+        own = {owner for owner, is_super in self._owners[relation.oid] if not is_super}
+        every = {owner for owners in self._owners.values() for owner, _ in owners}
+        return not own or own == every
 
     def _found_by(
         self, profile: Profile, relation: Relation, attribute: Attribute, token: str

@@ -60,6 +60,10 @@ SELECT DISTINCT pg_catalog.split_part(g.rolname, '_', 4)
   JOIN pg_catalog.pg_roles e ON e.oid = m.member
  WHERE pg_catalog.starts_with(g.rolname, 'gov_g_' || %s) AND pg_catalog.starts_with(e.rolname, %s)
 """
+_TWINS = """
+SELECT nspname FROM pg_catalog.pg_namespace
+ WHERE nspname ~ '^gov_[0-9a-f]{10}_' AND pg_catalog.pg_get_userbyid(nspowner) = %s ORDER BY 1
+"""
 _UNHELD = """
 SELECT r.rolname::text FROM pg_catalog.pg_roles r
  WHERE r.rolname ~ %s AND pg_catalog.current_setting('server_version_num')::int >= 160000
@@ -143,10 +147,7 @@ def look(
                 for schema, view, fingerprint in session.execute(_STANDING)
             }
         wanted = {names.schema(p, s) for p in unique.values() for s in spec.schemas}
-        schemas = session.execute(
-            "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname ~ '^gov_[0-9a-f]{10}_'"
-            " ORDER BY 1"
-        ).fetchall()
+        schemas = session.execute(_TWINS, (names.owner,)).fetchall()
         # What a grant still runs under stays until it is over.
         used = {profile for (profile,) in session.execute(_USED, (names.tag, names.ephemeral))}
         groups = {names.group(p) for p in unique.values()}
@@ -435,10 +436,7 @@ def removal(session: psycopg.Connection[Any]) -> str:
     names = names_of(session)
     foreign(session, names, roles=False)
     undo = session.execute(f"SELECT statement FROM {PRIVATE}.undo ORDER BY number DESC").fetchall()
-    schemas = session.execute(
-        "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname ~ '^gov_[0-9a-f]{10}_'"
-        " ORDER BY 1"
-    ).fetchall()
+    schemas = session.execute(_TWINS, (names.owner,)).fetchall()
     roles = session.execute(
         "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname ~ %s ORDER BY 1 DESC",
         (f"^gov_(e|g)_{names.tag}_",),

@@ -33,7 +33,7 @@ SELECT 'SCHEMA', pg_catalog.quote_ident(n.nspname), n.nspowner,
        coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner)), ARRAY['USAGE', 'CREATE']
   FROM pg_catalog.pg_namespace n
  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-   AND n.nspname <> ALL(%s) AND n.nspname !~ '^gov_[0-9a-f]{10}_'
+   AND n.nspname <> ALL(%s)
 UNION ALL
 SELECT 'FUNCTION', p.oid::pg_catalog.regprocedure::text, p.proowner,
        coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner)), ARRAY['EXECUTE']

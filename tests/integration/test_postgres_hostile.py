@@ -214,3 +214,100 @@ class TestOurSchemas:
             dba.execute(provision.removal(dba).encode())
         ward.provision()
         assert ward.inspect().problems == []
+
+
+_STEAL = (
+    "CREATE FUNCTION public.steal(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN"
+    " RAISE WARNING 'as %: %', current_user, (SELECT note FROM public.patients LIMIT 1);"
+    " RETURN 'x'; END $$"
+)
+PLANTED = {
+    "an index": [
+        "CREATE FUNCTION public.steal(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1'",
+        "CREATE TABLE public.leaflets (code text); INSERT INTO public.leaflets VALUES ('L')",
+        "CREATE INDEX ON public.leaflets ((code || public.steal('x')))",
+        _STEAL.replace("CREATE", "CREATE OR REPLACE", 1),
+    ],
+    "a policy": [
+        _STEAL,
+        "CREATE TABLE public.leaflets (code text); INSERT INTO public.leaflets VALUES ('L');"
+        "ALTER TABLE public.leaflets ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY p ON public.leaflets USING (public.steal(code) = 'x')",
+    ],
+    "a view": [_STEAL, "CREATE VIEW public.v_leaflets AS SELECT public.steal('x') AS code"],
+}
+
+
+class TestFunctions:
+    """Those that somebody plants where the projections' owner could come by."""
+
+    @pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED.keys())
+    def test_never_run_as_the_owner_of_the_projections(
+        self, ward: Ward, planted: list[str]
+    ) -> None:
+        """It reads every table and the keys."""
+        ward.plant(*planted)
+        ward.provision()
+        with ward.dba() as dba:
+            found = dba.execute(
+                "SELECT oid::regprocedure::text FROM pg_proc WHERE proname ~ '^(lookup|learn)_'"
+            ).fetchall()
+            assert found  # those of the patients
+            dba.execute("SET client_min_messages = error")
+            for (function,) in found:
+                argument = "'p_0'" if function.endswith("(text)") else ""
+                dba.execute(f"SELECT {function.partition('(')[0]}({argument})")
+        assert "WARNING:  as gov_owner" not in ward.server.log
+        assert ward.inspect().problems == []
+
+    def test_that_are_called_like_postgresqls_own_are_not_offered(self, ward: Ward) -> None:
+        """The gate allows names, so that these would open what it keeps shut."""
+        body = "(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1'"
+        ward.plant(f"CREATE FUNCTION public.own{body}")
+        ward.provision()
+        ward.plant(f"CREATE FUNCTION public.set_config{body}")
+        ward.plant(f"CREATE FUNCTION public.query_to_xml{body}")
+        assert ward.inspect().functions == {"own"}
+
+
+class TestTheCheck:
+    """What the gateway finds before it serves."""
+
+    @pytest.mark.parametrize(
+        ("planted", "found"),
+        [
+            ("GRANT USAGE ON SCHEMA gov_0123456789_x TO {group}", "USAGE on schema"),
+            ("GRANT USAGE ON SCHEMA gov_0123456789_x TO PUBLIC", "USAGE on schema"),
+            ("GRANT SELECT ON gov_0123456789_x.v TO {group}", "SELECT on table"),
+            (
+                "GRANT EXECUTE ON FUNCTION gov_0123456789_x.lookup_0123456789() TO {group}",
+                "EXECUTE on function",
+            ),
+        ],
+    )
+    def test_sees_what_only_looks_like_a_projection(
+        self, ward: Ward, planted: str, found: str
+    ) -> None:
+        """A schema of anybody's may be called like one of ours."""
+        ward.provision()
+        group = Names(ward.database).group(PROFILE)
+        ward.plant(
+            "CREATE SCHEMA gov_0123456789_x; CREATE VIEW gov_0123456789_x.v AS SELECT 1 AS a;"
+            "CREATE FUNCTION gov_0123456789_x.lookup_0123456789() RETURNS int LANGUAGE sql"
+            " SECURITY DEFINER AS 'SELECT 1'; REVOKE ALL ON FUNCTION"
+            " gov_0123456789_x.lookup_0123456789() FROM PUBLIC"
+        )
+        assert ward.inspect().problems == []
+        ward.plant(planted.format(group=group))
+        (problem,) = ward.inspect().problems
+        assert found in problem
+
+    def test_sees_who_reads_projections_without_a_grant(self, ward: Ward) -> None:
+        """A person whom the DBA made a member of a group is in no record."""
+        ward.provision()
+        with ward.dba() as dba:
+            dba.execute(f"GRANT {Names(ward.database).group(PROFILE)} TO planter")
+        (problem,) = ward.inspect().problems
+        assert "has members that are no grants: planter" in problem
+        with ward.dba() as dba:
+            dba.execute(f"REVOKE {Names(ward.database).group(PROFILE)} FROM planter")
