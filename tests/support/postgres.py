@@ -40,18 +40,28 @@ _SETTINGS = {
 }
 
 
-def binaries() -> Path:
-    """The folder with initdb and postgres, newest version first.  Raises FileNotFoundError."""
+def _folders() -> list[Path]:
+    """Where a server may be, the one that is asked for first, then the newest."""
     named = os.environ.get("POSTGRES_BIN")
     found = [Path(named)] if named else []
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: -float(p.parent.name))
     on_path = shutil.which("postgres")
     if on_path:
         found.append(Path(on_path).resolve().parent)
-    for folder in found:
+    return found
+
+
+def binaries() -> Path:
+    """The folder with initdb and postgres.  Raises FileNotFoundError."""
+    for folder in _folders():
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
     raise FileNotFoundError("no PostgreSQL server is installed; `make test` installs one")
+
+
+def psql() -> Path:
+    """The client, which may be older than a server that comes without one."""
+    return next(path for folder in _folders() if (path := folder / "psql").exists())
 
 
 def _user() -> dict[str, int]:
@@ -119,7 +129,7 @@ class Server:
     def load(self, database: str, script: Path) -> None:
         """Run a file by psql, as an admin would."""
         subprocess.run(
-            [binaries() / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d",
+            [psql(), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d",
              self.conninfo(database), "-f", str(script)],
             check=True,
             stdout=subprocess.DEVNULL,
