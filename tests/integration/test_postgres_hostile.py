@@ -21,7 +21,7 @@ from jupyter_gov.engines.postgres_names import Names
 from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.masking.model import Profile
 from jupyter_gov.masking.places import SMALL_ZIP3
-from tests.support.postgres import Server, binaries
+from tests.support.postgres import Server, psql
 from tests.support.postgres_wall import LOGIN, keys_of
 from tests.support.wall import policy
 
@@ -134,7 +134,7 @@ class TestNames:
         folder = ward.server.folder / "hand"
         folder.mkdir(exist_ok=True)
         done = subprocess.run(
-            [binaries() / "psql", "-X", "-q", "-d", ward.server.conninfo(ward.database)],
+            [psql(), "-X", "-q", "-d", ward.server.conninfo(ward.database)],
             input=script.encode(), capture_output=True, cwd=folder,
         )  # fmt: skip
         assert b"ERROR" not in done.stderr
