@@ -139,12 +139,12 @@ def _digits(text: str) -> str:
     return "".join([str(unicodedata.decimal(c)) for c in text if c.isdecimal()])
 
 
-def _parts(candidate: str, since: int) -> list[str]:
-    """The digits of all that may be taken for a number within a candidate, from a block on."""
+def _parts(candidate: str) -> list[str]:
+    """The digits of all that may be taken for a number within a candidate."""
     blocks = [digits for block in _BREAKS.split(candidate) if (digits := _digits(block))]
     return [
         "".join(blocks[first:last])
-        for first in range(since, len(blocks))
+        for first in range(len(blocks))
         for last in range(len(blocks), first, -1)
     ]
 
@@ -196,7 +196,7 @@ class OncePhoneRecognizer(PhoneRecognizer):
             return False
         told = _PLAIN.fullmatch(candidate)
         abroad = told is not None and bool(told[1])
-        parts = _parts(candidate, 1 if abroad else 0) if told is not None else []
+        parts = _parts(candidate) if told is not None else []
         part = False
         for at, region in enumerate(self._regions):
             # With a plus sign a whole number is one everywhere or nowhere: asked once.
