@@ -16,7 +16,7 @@ import psycopg
 from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.engines.postgres_catalog import Relation, known_as, relations
 from jupyter_gov.engines.postgres_names import ADMIN, Names
-from jupyter_gov.engines.postgres_projections import ByPseudonym, Planner
+from jupyter_gov.engines.postgres_projections import ByPseudonym, Planner, crypto_schema
 from jupyter_gov.engines.postgres_provision import OLDEST, key_marks, unheld
 from jupyter_gov.engines.postgres_public import rights_of_public
 from jupyter_gov.masking.model import Profile
@@ -183,6 +183,8 @@ def inspect(
             f"the function {schema}.{name} is gone or was changed by someone else"
             for schema, name in session.execute(_LOOKUPS)
         ]
+        if crypto_schema(session) is None:
+            found.notes.append("pgcrypto is not installed: sealed columns are withheld")
         login = session.info.user
         _roles(session, names, login, found)
         found.problems += [str(right) for right in rights_of_public(session, login)]
