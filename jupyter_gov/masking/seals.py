@@ -167,7 +167,7 @@ class Remembering:
     ones have equal tokens.
     """
 
-    MOST = 8_000_000
+    MOST = 32_000_000
     """Characters of tokens and texts together."""
 
     def __init__(self, opener: Opener) -> None:
