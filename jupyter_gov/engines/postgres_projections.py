@@ -80,6 +80,24 @@ SELECT b.oid, r.rolname::text, r.rolsuper FROM below b
   JOIN pg_catalog.pg_class c ON c.oid = b.child
   JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
 """
+# Every relation that a view reads, through others too.
+_READS_AT_ALL = """
+WITH RECURSIVE step(view, oid) AS (
+  SELECT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+     AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   WHERE d.refobjid <> r.ev_class
+), reads(view, oid) AS (
+  SELECT s.view, s.oid FROM step s WHERE s.view = ANY(%s)
+  UNION
+  SELECT r.view, s.oid FROM reads r JOIN step s ON s.view = r.oid
+)
+SELECT view, oid FROM reads
+"""
+_SEVERAL_PARENTS = """
+SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhrelid = ANY(%s)
+ GROUP BY 1 HAVING count(*) > 1
+"""
 _PGCRYPTO = """
 SELECT n.nspname FROM pg_catalog.pg_extension e
   JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pgcrypto'
@@ -172,6 +190,12 @@ class Planner:
         self._owners: dict[int, set[tuple[str, bool]]] = {oid: set() for oid in tables}
         for oid, owner, is_super in session.execute(_OWNERS, (tables,)):
             self._owners[oid].add((owner, is_super))
+        views = [relation.oid for relation in found if relation.kind == "view"]
+        self._reads_at_all: dict[int, set[int]] = {}
+        for view, oid in session.execute(_READS_AT_ALL, (views,)):
+            self._reads_at_all.setdefault(view, set()).add(oid)
+        several = session.execute(_SEVERAL_PARENTS, (tables,)).fetchall()
+        self._several_parents = {oid for (oid,) in several}
         self._definitions: dict[int, str] = {}
         self._reads: dict[int, list[tuple[bool, int, str]]] = {}
         for relation in found:
@@ -198,6 +222,13 @@ class Planner:
                 made.left_out.append(f"{self._known(relation)}: has no columns")
             elif is_projected(relation, tags):
                 made.projections.append(self._table(profile, relation, tags))
+                if self._condition(profile, relation) is None and self._passes_by(
+                    profile, relation
+                ):
+                    made.left_out.append(
+                        f"{self._known(relation)}: shows no rows, since it would show those that"
+                        " a condition hides elsewhere; give it a condition of its own"
+                    )
                 done.add(relation.oid)
             else:
                 waiting.append(relation)
@@ -305,9 +336,9 @@ class Planner:
 
     def _rows(self, profile: Profile, relation: Relation) -> tuple[str, dict[str, str]]:
         """The condition on its rows, and the constants in it, which are kept apart."""
-        condition = inherited(relation, self._every, profile.rows, self._spec.schemas)
+        condition = self._condition(profile, relation)
         if condition is None:
-            return "", {}
+            return ("\n WHERE false" if self._passes_by(profile, relation) else ""), {}
         types = {a.name: a.type for a in relation.attributes}
         literals: dict[str, str] = {}
 
@@ -319,6 +350,23 @@ class Planner:
 
         sql = row_filter(condition).sql(lambda name: f"b.{quoted(name)}", constant)
         return f"\n WHERE {sql}", literals
+
+    def _condition(self, profile: Profile, relation: Relation) -> str | None:
+        if relation.oid in self._several_parents:
+            return profile.rows.get(self._known(relation))
+        return inherited(relation, self._every, profile.rows, self._spec.schemas)
+
+    def _passes_by(self, profile: Profile, relation: Relation) -> bool:
+        """
+        Whether it would show rows that a condition on another relation hides.
+
+        A view with tags reads tables as they are; a table of several parents has the first one's
+        condition only.  Whose own condition is not said shows no rows.
+        """
+        if relation.oid in self._several_parents and profile.rows:
+            return True
+        below = self._reads_at_all.get(relation.oid, set()) & self._every.keys()
+        return any(self._condition(profile, self._every[oid]) is not None for oid in below)
 
     def _view(self, profile: Profile, relation: Relation) -> Projection:
         return Projection(

@@ -6,6 +6,7 @@ The planter may create schemas, and things in a schema that is masked, as applic
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.masking.model import Profile
 from jupyter_gov.masking.places import SMALL_ZIP3
 from tests.support.postgres import Server, psql
-from tests.support.postgres_wall import LOGIN, keys_of
+from tests.support.postgres_wall import LOGIN, keys_of, walls
 from tests.support.wall import policy
 
 TAGS = {
@@ -311,3 +312,32 @@ class TestTheCheck:
         assert "has members that are no grants: planter" in problem
         with ward.dba() as dba:
             dba.execute(f"REVOKE {Names(ward.database).group(PROFILE)} FROM planter")
+
+
+class TestConditionsOnRows:
+    """What they hide comes by no other relation."""
+
+    def test_are_not_passed_by(self, postgres: Server) -> None:
+        """A view with tags of its own, and a child of two tables, show no rows without one."""
+        tags = {name: dict(TAGS["patients"]) for name in ("patients", "v", "over_v", "free", "w")}
+        rows = {"patients": "patient_id = 1", "w": "patient_id = 2"}
+        profile = dataclasses.replace(PROFILE, tags=tags, rows=rows)
+        postgres.create("conditions")
+        with postgres.connect("conditions") as dba:
+            dba.execute(
+                "CREATE TABLE patients (patient_id int, mrn text);"
+                "INSERT INTO patients VALUES (1, 'MRN-1'), (2, 'MRN-2');"
+                "CREATE SCHEMA elsewhere; CREATE VIEW elsewhere.u AS SELECT * FROM patients;"
+                "CREATE VIEW v AS SELECT * FROM elsewhere.u; CREATE VIEW over_v AS TABLE v;"
+                "CREATE VIEW w AS SELECT * FROM patients; CREATE VIEW plain AS TABLE patients;"
+                "CREATE TABLE free (patient_id int); INSERT INTO free VALUES (9);"
+                "CREATE TABLE kid () INHERITS (free, patients); INSERT INTO kid VALUES (3, 'MRN-3')"
+            )
+        with walls(postgres, "conditions", {"file": profile}, tags, ("public",)) as made:
+            wall = made["file"]
+            seen = {t: wall.ask(f"SELECT patient_id FROM {t}").rows for t in sorted(wall.tables)}
+        postgres.drop("conditions")
+        assert seen == {
+            "patients": [(1,)], "plain": [(1,)], "w": [(2,)], "free": [(9,), (3,)],
+            "v": [], "over_v": [], "kid": [],
+        }  # fmt: skip
