@@ -311,6 +311,19 @@ class TestTheCheck:
                     hospital.provision()
         assert hospital.provision("--check") == (0, ANY, "")
 
+    def test_notes_that_nothing_can_be_sealed(self, make_hospital):
+        """Then such columns are withheld; once it can be, the wall is to be put up again."""
+        site = make_hospital()
+        with site.server.connect(site.database) as dba:
+            dba.execute("DROP EXTENSION pgcrypto CASCADE")
+            assert site.provision()[0] == 0
+            code, out, _ = site.provision("--check")
+            assert (code, "pgcrypto is not installed" in out) == (0, True)
+            dba.execute("CREATE EXTENSION pgcrypto")
+        code, out, said = site.provision("--check")
+        assert (code, "pgcrypto" in out) == (1, False)
+        assert "patients is not what the configuration says" in said
+
     def test_knows_the_gateways_login_whatever_it_is_called(self, make_hospital):
         """Its name is compared, and is no pattern."""
         site = make_hospital()
