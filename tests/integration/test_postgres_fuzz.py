@@ -26,7 +26,7 @@ from tests.support.sql_mutation import Mutator
 
 SHORT = 400
 LONG_SECONDS = 900
-SLOWEST = 15.0
+SLOWEST = 60.0
 SEAL = re.compile(r"⟦gov:[A-Za-z0-9_=-]{9}|\\u27e6gov:", re.IGNORECASE)
 SOURCES = (
     "masking_bypass.jsonl", "legit.jsonl", "postgres/more_bypass.jsonl",
