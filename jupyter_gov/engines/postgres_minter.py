@@ -66,6 +66,10 @@ DECLARE
   path text := '';
   mac_key bytea; cipher_key bytea; g text; p text;
 BEGIN
+  -- Of NULL the checks below know nothing.
+  IF num_nulls(suffix, verifier, groups, ends_at, gateway) > 0 THEN
+    RAISE EXCEPTION 'something is missing';
+  END IF;
   IF suffix !~ '^[0-9a-f]{{16}}$' THEN RAISE EXCEPTION 'bad suffix'; END IF;
   IF gateway !~ '^[0-9a-f]{{8,32}}$' THEN RAISE EXCEPTION 'bad gateway'; END IF;
   IF verifier !~ '^SCRAM-SHA-256\\$[0-9]+:[A-Za-z0-9+/=]+\\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+$'

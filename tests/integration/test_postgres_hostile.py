@@ -11,6 +11,7 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -23,7 +24,7 @@ from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.masking.model import Profile
 from jupyter_gov.masking.places import SMALL_ZIP3
 from tests.support.postgres import Server, psql
-from tests.support.postgres_wall import LOGIN, keys_of, walls
+from tests.support.postgres_wall import LOGIN, hospital, keys_of, walls
 from tests.support.wall import policy
 
 TAGS = {
@@ -271,6 +272,30 @@ class TestFunctions:
         assert ward.inspect().functions == {"own"}
 
 
+class TestTheMinter:
+    """A leaked password of the gateway's login."""
+
+    @pytest.mark.parametrize("missing", range(5))
+    def test_makes_no_role_without_all_that_is_checked(self, ward: Ward, missing: int) -> None:
+        """One without a password, say, could log in where the server asks for none."""
+        ward.provision()
+        ward.inspect()
+        given: list[object] = [
+            "0123456789abcdef", "SCRAM-SHA-256$4096:AAAA$AAAA:AAAA",
+            [Names(ward.database).group(PROFILE)], datetime.now(UTC) + timedelta(hours=1),
+            "deadbeef",
+        ]  # fmt: skip
+        given[missing] = None
+        with (
+            ward.server.connect(ward.database, LOGIN, "gateway") as session,
+            pytest.raises(psycopg.errors.RaiseException, match="something is missing"),
+        ):
+            session.execute(
+                "SELECT gov_admin.mint(%s::text, %s::text, %s::text[], %s::timestamptz, %s::text)",
+                given,
+            )
+
+
 class TestTheCheck:
     """What the gateway finds before it serves."""
 
@@ -341,3 +366,17 @@ class TestConditionsOnRows:
             "patients": [(1,)], "plain": [(1,)], "w": [(2,)], "free": [(9,), (3,)],
             "v": [], "over_v": [], "kid": [],
         }  # fmt: skip
+
+
+class TestGroups:
+    """What a plan would count of them."""
+
+    def test_no_cost_is_told(self, postgres: Server, hospital_template: str) -> None:
+        """The planner's costs are the number of rows it expects, of however small a group."""
+        profile, tags, schemas = hospital()
+        profiles = {"all": profile, "groups": dataclasses.replace(profile, min_group=11)}
+        with walls(postgres, hospital_template, profiles, tags, schemas) as made:
+            sql = "EXPLAIN SELECT count(*) FROM claims WHERE payer = 'x' HAVING count(*) >= 11"
+            assert "cost=" in made["all"].ask(sql).values
+            assert "cost=" not in made["groups"].ask(sql).values
+            assert made["groups"].ask(sql).rows
