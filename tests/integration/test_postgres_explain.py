@@ -68,7 +68,7 @@ class TestExplain:
             ("ana", "SELECT ssnn FROM patients", "unknown_name", 7),
             ("ana", "SELECT 1,\n  pg_sleep(10)", "statement_refused", 12),
             ("ivo", "SELECT * FROM claims", "out_of_scope", 14),
-            ("eva", "SELECT pg_sleep(10)", "no_grant", None),
+            ("noa", "SELECT pg_sleep(10)", "no_grant", None),
         ],
     )
     def test_a_refusal(self, hospital, gateway, who, sql, code, place):

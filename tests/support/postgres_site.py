@@ -15,6 +15,7 @@ PEOPLE = {
     "ana": {"name": "Ana Lyst", "groups": ["analysts"]},
     "ivo": {"name": "Ivo Tern", "groups": ["interns"]},
     "eva": {"name": "Eva Nomore", "groups": []},
+    "noa": {"name": "Noa Body", "groups": []},
 }
 ELIGIBILITIES = {
     "analysis": {
