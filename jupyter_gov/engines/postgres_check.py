@@ -15,6 +15,7 @@ import psycopg
 
 from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.engines.postgres_catalog import Relation, known_as, relations
+from jupyter_gov.engines.postgres_guard import problems
 from jupyter_gov.engines.postgres_names import ADMIN, Names
 from jupyter_gov.engines.postgres_projections import ByPseudonym, Planner, crypto_schema
 from jupyter_gov.engines.postgres_provision import OLDEST, key_marks, unheld
@@ -187,6 +188,7 @@ def inspect(
             found.notes.append("pgcrypto is not installed: sealed columns are withheld")
         login = session.info.user
         _roles(session, names, login, found)
+        found.problems += problems(session, names, login)
         found.problems += [str(right) for right in rights_of_public(session, login)]
         stray = session.execute(
             _STRAY,

@@ -66,6 +66,64 @@ def _objects(names: Names) -> str:
     return "\nUNION ALL ".join(parts)
 
 
+def _rights(names: Names, login: str) -> str:
+    """
+    A query of who else has a right on what is ours: kind, object, role.
+
+    Default privileges of the DBA's give such rights to whatever the DBA makes.
+    """
+    ours = f"({literal(names.owner)}, {literal(names.minter)}, {literal(login)})"
+    schemas = (
+        f"(n.nspname IN ('{PRIVATE}', '{ADMIN}') OR n.nspname ~ '^gov_[0-9a-f]{{10}}_'"
+        f" AND pg_catalog.pg_get_userbyid(n.nspowner) = {literal(names.owner)})"
+    )
+    parts = []
+    for kind, name, source, acl in (
+        ("'SCHEMA'", "pg_catalog.quote_ident(n.nspname)", "", "n.nspacl"),
+        (
+            "CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END",
+            "pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.',"
+            " pg_catalog.quote_ident(c.relname))",
+            "JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid", "c.relacl",
+        ),
+        (
+            "'FUNCTION'", "CAST(CAST(p.oid AS pg_catalog.regprocedure) AS pg_catalog.text)",
+            "JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid", "p.proacl",
+        ),
+    ):  # fmt: skip
+        parts.append(
+            f"SELECT DISTINCT {kind} AS kind, {name} AS object, r.rolname AS role"
+            f" FROM pg_catalog.pg_namespace n {source}, pg_catalog.aclexplode({acl}) e"
+            " JOIN pg_catalog.pg_roles r ON r.oid = e.grantee"
+            f" WHERE {schemas} AND r.rolname NOT IN {ours}"
+            f" AND NOT pg_catalog.starts_with(r.rolname, 'gov_g_{names.tag}_')"
+        )
+    return "\nUNION ALL ".join(parts)
+
+
+def problems(session: psycopg.Connection[Any], names: Names, login: str) -> list[str]:
+    """What of ours is somebody else's, or open to somebody else.  Raises psycopg.Error."""
+    found = [remark(line) for (line,) in session.execute(_objects(names).encode())]
+    found += [
+        remark(f"{role} has a right on the {kind.lower()} {thing}")
+        for kind, thing, role in session.execute(_rights(names, login).encode())
+    ]
+    return found
+
+
+def withdrawn(names: Names, login: str) -> str:
+    """For the script, at its end: nobody else has a right on what is ours."""
+    body = f"""
+DECLARE given record;
+BEGIN
+  FOR given IN {_rights(names, login)} LOOP
+    EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %I CASCADE', given.kind, given.object,
+      given.role);
+  END LOOP;
+END """
+    return f"DO {dollars(body)};"
+
+
 def _roles(names: Names) -> str:
     """A query of what makes our roles those of somebody."""
     owner, minter = literal(names.owner), literal(names.minter)

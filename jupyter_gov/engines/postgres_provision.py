@@ -17,7 +17,7 @@ import psycopg
 from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.engines import postgres_minter as minter
 from jupyter_gov.engines.postgres_catalog import Relation, relations
-from jupyter_gov.engines.postgres_guard import foreign, guard
+from jupyter_gov.engines.postgres_guard import foreign, guard, withdrawn
 from jupyter_gov.engines.postgres_names import (
     ADMIN,
     PRIVATE,
@@ -223,6 +223,8 @@ def script(source: Source) -> str:
         _source_rights(source),
         _gone(source),
         *(_profile(source, plan) for plan in source.plans),
+        "-- What the DBA's default privileges gave to others\n"
+        + withdrawn(source.names, source.gateway),
         "COMMIT;",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

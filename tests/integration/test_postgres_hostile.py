@@ -328,6 +328,25 @@ class TestTheCheck:
         (problem,) = ward.inspect().problems
         assert found in problem
 
+    def test_sees_who_has_a_right_on_what_is_ours(self, ward: Ward) -> None:
+        """The script gives none, whatever the DBA gives to what the DBA makes."""
+        ward.plant("CREATE SCHEMA other")
+        with ward.dba() as dba:
+            for kind, right in (("SCHEMAS", "USAGE"), ("TABLES", "ALL"), ("FUNCTIONS", "ALL")):
+                dba.execute(f"ALTER DEFAULT PRIVILEGES GRANT {right} ON {kind} TO planter")
+        ward.provision()
+        assert ward.inspect().problems == []
+        with ward.server.connect(ward.database, "planter", "planter") as session:
+            for query in ("TABLE gov_private.pad", "SELECT gov_admin.keys()"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    session.execute(query)
+        with ward.dba() as dba:
+            dba.execute("GRANT EXECUTE ON FUNCTION gov_admin.end_role(text) TO planter")
+            dba.execute("GRANT SELECT ON gov_private.pad TO planter")
+        found = " ".join(ward.inspect().problems)
+        assert "planter has SELECT on gov_private.pad" in found
+        assert "planter has a right on the function gov_admin.end_role(text)" in found
+
     def test_sees_who_reads_projections_without_a_grant(self, ward: Ward) -> None:
         """A person whom the DBA made a member of a group is in no record."""
         ward.provision()
