@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from jupyter_gov.broker.ports import Policy
+from jupyter_gov.connections.model import Table
 from jupyter_gov.errors import GovError, Next, StatementRefused
+from jupyter_gov.masking.model import SUBJECT, Profile
 from jupyter_gov.sql.aggregate import Grouped, grouped
 from jupyter_gov.sql.gate import Statement
 from jupyter_gov.sql.names import place_of
@@ -33,8 +35,14 @@ def held_to_groups(
                 position=place_of(relation, statement.text, engine.dialect),
                 next=Next("narrow", magic="%gov tables", call="con.tables()"),
             )
-        subjects[relation] = None if table is None else profile.subject_of(table.name)
+        subjects[relation] = None if table is None else _subject(profile, table)
     return grouped(statement, subjects, profile.min_group, engine.functions)
+
+
+def _subject(profile: Profile, table: Table) -> str | None:
+    """Also of a partition, which has its tags from its parent."""
+    inherited = (column.name for column in table.columns if column.tag == SUBJECT)
+    return profile.subject_of(table.name) or next(inherited, None)
 
 
 def in_own_text(problem: GovError, held: Grouped | None, sql: str) -> GovError:

@@ -114,6 +114,17 @@ class TestSomeoneWhoMayOnlyCount:
         df = con.query("SELECT count(*) AS n FROM patients WHERE risk_score = 41")
         assert df.empty
 
+    def test_people_count_in_a_partition_too(self, con, hospital):
+        """It has its tags from its parent, and so whom its rows are about."""
+        with hospital.server.connect(hospital.database) as dba:
+            dba.execute(
+                "INSERT INTO messages SELECT 100 + g, 7, '2025-05-01', 'sms', '', ''"
+                " FROM generate_series(1, 20) g"
+            )
+        assert con.query("SELECT count(*) AS n FROM messages_2025").empty
+        with pytest.raises(GovError, match="says not who|compares a column"):
+            con.query("SELECT count(*) AS n FROM messages_2025 WHERE patient_id = 7")
+
 
 class TestTheRole:
     """What stands in the database for a grant."""

@@ -27,7 +27,8 @@ ELIGIBILITIES = {
         "tables": ["patients", "encounters"], "clear": ["phone"],
     },
     "counts": {
-        "who": ["eva"], "connection": "hospital", "tables": ["patients", "encounters"],
+        "who": ["eva"], "connection": "hospital",
+        "tables": ["patients", "encounters", "messages_2025"],
         "aggregate_only": True, "min_group": 5,
     },
 }  # fmt: skip
