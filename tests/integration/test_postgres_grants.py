@@ -122,7 +122,7 @@ class TestSomeoneWhoMayOnlyCount:
                 " FROM generate_series(1, 20) g"
             )
         assert con.query("SELECT count(*) AS n FROM messages_2025").empty
-        with pytest.raises(GovError, match="says not who|compares a column"):
+        with pytest.raises(GovError, match="compares a column"):
             con.query("SELECT count(*) AS n FROM messages_2025 WHERE patient_id = 7")
 
 
