@@ -187,8 +187,10 @@ class Fetch:
             pgconn.set_chunked_rows_mode(_CHUNK_ROWS)
             rows: list[list[list[bytes | None]]] = []
             size, target = 0, FIRST_BYTES
+            last = None
             while result := session.next_result():
                 session.raise_for(result)
+                last = result.status
                 count, width = result.ntuples, result.nfields
                 if not count or not width:
                     continue
@@ -202,6 +204,9 @@ class Fetch:
                     yield self._joined(rows)
                     rows, size, target = [], 0, BATCH_BYTES
             ended = True
+            if last in (None, pq.ExecStatus.TUPLES_CHUNK):
+                # Closed from another thread: libpq then has no result, and no error either.
+                raise psycopg.OperationalError("the session was closed while it ran")
             if rows:
                 yield self._joined(rows)
         except psycopg.Error:

@@ -223,6 +223,8 @@ class Session:
     @property
     def psycopg(self) -> psycopg.Connection[Any]:
         if self._psycopg is None:
+            if self._broken:
+                raise psycopg.OperationalError("the session is closed")  # never to be opened anew
             self._psycopg = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
         return self._psycopg
 

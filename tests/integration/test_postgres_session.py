@@ -297,6 +297,23 @@ class TestAbandoned:
         timer.join()
         _until(lambda: not _working(dba))
 
+    def test_closed_between_two_results(self, session: Session) -> None:
+        """What has no end is no result, not even an empty one."""
+        session.begin(60)
+        fetch = Fetch(session, "SELECT generate_series(1, 100)", driver="psycopg")
+        next_result, asked = session.next_result, 0
+
+        def closing() -> psycopg.pq.abc.PGresult | None:
+            nonlocal asked
+            asked += 1
+            if asked == 2:
+                session.close()
+            return next_result()
+
+        session.next_result = closing  # type: ignore[method-assign]
+        with pytest.raises(ERRORS):
+            list(fetch.batches())
+
 
 class TestWhatIsLeft:
     @pytest.mark.parametrize(
