@@ -73,7 +73,15 @@ SELECT r.rolname::text, r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolr
 """
 # Every right of one of our roles on what is not ours.
 _STRAY = """
-WITH ours AS (SELECT r.oid, r.rolname FROM pg_catalog.pg_roles r
+WITH owned AS (
+  SELECT c.relowner AS owner, 'table ' || c.oid::pg_catalog.regclass::text AS what
+    FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+  UNION ALL SELECT n.nspowner, 'schema ' || n.nspname FROM pg_catalog.pg_namespace n
+  UNION ALL SELECT d.datdba, 'database ' || d.datname FROM pg_catalog.pg_database d
+  UNION ALL SELECT p.proowner, 'function ' || p.oid::pg_catalog.regprocedure::text
+    FROM pg_catalog.pg_proc p
+),
+ours AS (SELECT r.oid, r.rolname FROM pg_catalog.pg_roles r
                WHERE r.rolname ~ %(roles)s OR r.rolname = %(login)s),
 acl AS (
   SELECT 'table ' || c.oid::pg_catalog.regclass::text AS what, c.relacl AS acl,
@@ -109,6 +117,8 @@ acl AS (
 SELECT DISTINCT o.rolname::text, e.privilege_type, acl.what
   FROM acl, pg_catalog.aclexplode(acl.acl) e JOIN ours o ON o.oid = e.grantee
  WHERE NOT (acl.own AND e.privilege_type = acl.only)
+UNION
+SELECT o.rolname::text, 'the ownership', x.what FROM owned x JOIN ours o ON o.oid = x.owner
 UNION
 SELECT 'PUBLIC', e.privilege_type, acl.what
   FROM acl, pg_catalog.aclexplode(acl.acl) e
@@ -200,7 +210,7 @@ def inspect(
             },
         )
         found.problems += [
-            f"{who} has {right} on {what}"
+            f"{who} has {right} {'of' if right == 'the ownership' else 'on'} {what}"
             for who, right, what in stray
             if not (who == login and _is_gateways(right, what))
         ]

@@ -347,6 +347,13 @@ class TestTheCheck:
         assert "planter has SELECT on gov_private.pad" in found
         assert "planter has a right on the function gov_admin.end_role(text)" in found
 
+    def test_sees_what_the_gateways_own_login_owns(self, ward: Ward) -> None:
+        """An application's login would do for the gateway, and read its tables."""
+        ward.provision()
+        with ward.dba() as dba:
+            dba.execute(f"ALTER TABLE patients OWNER TO {LOGIN}")
+        assert f"{LOGIN} has the ownership of table public.patients" in ward.inspect().problems
+
     def test_sees_who_reads_projections_without_a_grant(self, ward: Ward) -> None:
         """A person whom the DBA made a member of a group is in no record."""
         ward.provision()
