@@ -79,8 +79,12 @@ class Relation:
 
 
 def known_as(schema: str, name: str, schemas: Sequence[str]) -> str:
-    """How the configuration and a grant name a relation: plain in the first schema."""
-    return name if schema == schemas[0] else f"{schema}.{name}"
+    """
+    How the configuration and a grant name a relation: plain in the first schema.
+
+    But for ``"billing.claims"`` there, which another schema's ``claims`` is called.
+    """
+    return name if schema == schemas[0] and "." not in name else f"{schema}.{name}"
 
 
 def relations(session: psycopg.Connection[Any], schemas: Sequence[str]) -> list[Relation]:

@@ -394,6 +394,28 @@ class TestConditionsOnRows:
         }  # fmt: skip
 
 
+class TestTwoOfOneName:
+    """A table may have a dot in its name."""
+
+    def test_are_two(self, postgres: Server) -> None:
+        """Neither has the other's tags, and the service goes on."""
+        tags = {"billing.claims": {"code": "subject"}}
+        profile = dataclasses.replace(PROFILE, tags=tags)
+        postgres.create("dotted")
+        with postgres.connect("dotted") as dba:
+            dba.execute(
+                "CREATE SCHEMA billing; CREATE TABLE billing.claims (code text);"
+                "INSERT INTO billing.claims VALUES ('a code');"
+                'CREATE TABLE public."billing.claims" (code text, more int);'
+                "INSERT INTO public.\"billing.claims\" VALUES ('a secret')"
+            )
+        with walls(postgres, "dotted", {"file": profile}, tags, ("public", "billing")) as made:
+            wall = made["file"]
+            assert wall.ask("SELECT * FROM billing.claims").rows == [("a code",)]
+            assert wall.ask('SELECT code FROM "billing.claims"').rows == [(None,)]
+        postgres.drop("dotted")
+
+
 class TestGroups:
     """What a plan would count of them."""
 
