@@ -50,6 +50,8 @@ _SAYS = {
     "cut": "Whether the answer ended at a limit.",
     "cut_by": "Which limit: `limit` (asked for), `max_rows` or `max_bytes` (of the connection),"
     " `budget` (of the grant); else empty.",
+    "database_role": "The login it ran as in PostgreSQL, one for each grant: the server's own log"
+    " names it too. Empty on SQLite.",
     "data_use_agreement": "Reference of the agreement that the eligibility names; else empty.",
     "dest": "The browser's `Sec-Fetch-Dest`.",
     "difference": "Lines added (`+`), removed (`-`) and changed (`~`), by config path.",

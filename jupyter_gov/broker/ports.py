@@ -31,6 +31,9 @@ class Execution(Protocol):
         Raises errors of the tree, in words that carry no data.  Close it before `close`.
         """
 
+    role: str
+    """The database's own name for whom it ran as; empty where it knows no roles."""
+
     @property
     def reads(self) -> tuple[str, ...]: ...
 

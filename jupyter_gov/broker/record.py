@@ -107,6 +107,7 @@ class Recorder:
                 "cut_by": trailer.cut_by,
                 "bytes_produced": stream.produced,
                 "bytes_sent": stream.sent,
+                "database_role": stream.role,
                 "reads": list(stream.reads),
                 "treated": {t.column: t.treatment for t in trailer.treated},
                 "withheld_cells": trailer.withheld_cells,

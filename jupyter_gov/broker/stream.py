@@ -81,6 +81,7 @@ class ArrowStream:
         self._guarantees: dict[str, str] = {}
         self._treated: dict[str, Treatment] = {}
         self.reads: tuple[str, ...] = ()
+        self.role = ""
         self.rows = 0
         self.bytes = 0
         """Of the masked columns; `produced` counts the framing as well."""
@@ -139,6 +140,7 @@ class ArrowStream:
     ) -> None:
         """Keep what the engine saw, before its connection is handed back."""
         self.reads = execution.reads
+        self.role = execution.role
         self._treated = dict(execution.treated)
         self._guarantees = dict(guarantees(self._treated, profile, detectors))
 

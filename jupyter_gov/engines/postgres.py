@@ -297,6 +297,7 @@ class PostgresExecution:
             ways: to ask, all for the same rows; the last is what errors are told of.
         """
         self.opener: Opener = EngineSeals(lease.minted.seal_key)
+        self.role = lease.minted.name
         self.names: list[str] = []
         self._pool = pool
         self._lease = lease

@@ -206,6 +206,8 @@ class SqliteEngine:
 class SqliteExecution:
     """One statement on one guarded connection.  `cancel` may be called from any thread."""
 
+    role = ""
+
     def __init__(
         self,
         engine: SqliteEngine,

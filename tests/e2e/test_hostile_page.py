@@ -80,7 +80,7 @@ def planned(origin: str, port: int, deciding: list[Target]) -> dict[Way, list[Ta
         for path in (
             "health", "enrol", "attach", "attach/A-00", "session", "connections",
             "connections/clinic/tables", "connections/clinic/budget", "grants", "grants/G-00",
-            "queries", "queries/q-000000", "slots", "slots/kernel",
+            "queries", "queries/q-000000", "explanations", "slots", "slots/kernel",
         )
     ]  # fmt: skip
     elsewhere = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psutil
 import pytest
@@ -15,6 +15,8 @@ from tests.support.streams import ENDLESS, Stream, numbers
 
 LATE = 1.0
 """Seconds: generous, for a machine that does other things.  Measured: a few milliseconds."""
+APART = 0.05
+"""Seconds: a wall clock that is set back by a little is ahead of the gateway's, which never is."""
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def lateness(end: datetime, at: datetime) -> float:
     """Seconds from the end until *at*: never early, and hardly late."""
     late = (at - end).total_seconds()
     print(f"{1000 * late:.0f} ms after the end")
-    assert 0 <= late < LATE
+    assert -APART <= late < LATE
     return late
 
 
@@ -84,7 +86,7 @@ class TestTheInstant:
             while True:
                 last, sent = sent, datetime.now(UTC)
                 con.query("SELECT 1")
-        assert last < end <= datetime.now(UTC)
+        assert last < end <= datetime.now(UTC) + timedelta(seconds=APART)
 
     def test_the_end_is_recorded(self, site, brief):
         """Without anybody asking: the gateway watches the clock."""

@@ -65,6 +65,7 @@ class PlainExecution:
     answer: list[pa.RecordBatch]
     before: Callable[[], None] = nothing
     names: list[str] = field(default_factory=lambda: ["n"])
+    role: str = ""
     reads: tuple[str, ...] = ("claims.payer",)
     treated: Mapping[str, Treatment] = field(default_factory=dict)
     opener: Opener = field(default_factory=lambda: Seals(bytes(64)))
