@@ -83,6 +83,11 @@ class Form:
         where = tree.args.get("where")
         if where is not None:
             self._filter(where.this)
+        joins = tree.args.get("joins") or []
+        conditions = [join.args["on"] for join in joins if join.args.get("on") is not None]
+        conditions += [where.this] if where is not None else []
+        for condition in conditions if joins else ():
+            self._one_table_each(condition)
         for item in tree.expressions:
             self._output(item.unalias())
         having = tree.args.get("having")
@@ -114,6 +119,41 @@ class Form:
                 raise self.refused("NATURAL is not allowed here: write USING or ON", join)
             if join.args.get("on") is not None:
                 self._filter(join.args["on"])
+                self._outer(join)
+
+    def _outer(self, join: exp.Join) -> None:
+        """
+        A constant beside an outer join may choose among the rows that are joined on, only.
+
+        It would count rows of the others more than once, those that it chooses: a smaller group
+        inside the counted one.
+        """
+        side = str(join.args.get("side") or "").upper()
+        if not side:
+            return
+        name = join.this.alias_or_name.lower()
+        for leaf in _leaves(join.args["on"]):
+            of = {column.table.lower() for column in leaf.find_all(exp.Column)}
+            joined = isinstance(leaf, exp.EQ) and _joins(leaf.left, leaf.right)
+            fine = of == {name} if side == "LEFT" else side == "RIGHT" and not of & {name, ""}
+            if not joined and not fine:
+                raise self.refused("a condition beside an outer join is of the joined table", leaf)
+
+    def _one_table_each(self, condition: exp.Expr) -> None:
+        """That no OR lets a row of one table be joined to more rows of another than the rest."""
+        waiting = [condition]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, exp.And):
+                waiting += [node.left, node.right]
+                continue
+            if isinstance(node, exp.Paren):
+                waiting.append(node.this)
+                continue
+            plain = isinstance(node, exp.EQ) and _joins(node.left, node.right)
+            of = {c.table.lower() or f"?{c.name.lower()}" for c in node.find_all(exp.Column)}
+            if not plain and len(of) > 1:
+                raise self.refused("OR and NOT join conditions on one table each", node)
 
     def _groups(self, tree: exp.Select) -> None:
         group = tree.args.get("group")

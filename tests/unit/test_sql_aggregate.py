@@ -123,6 +123,9 @@ class TestWhatMayBeAsked:
              " AND b < current_date - 30 AND c >= cast(:since as date) AND a = 1 + 2"
              " AND d <> '2024-01-01 12:00+02'::timestamptz AND e > current_timestamp::date"
              " AND coalesce(at, date '1900-01-01') < :until AND b > -5", "postgres"),
+            ("SELECT count(e.a) FROM patients p LEFT JOIN encounters e ON e.b = p.b"
+             " AND e.kind = 'x' WHERE (p.state = 'AK' OR p.state = 'WA') AND NOT (e.a = 1 OR e.b IS NULL)"
+             " AND (risk = 1 OR risk = 2)", "postgres"),
             ("SELECT strftime('%Y', at), count(*) FROM encounters GROUP BY 1", "sqlite"),
             ("SELECT substr(zip, 1, 2), count(*) FROM patients GROUP BY 1", "sqlite"),
             ("EXPLAIN SELECT count(*) FROM patients", "postgres"),
@@ -176,6 +179,15 @@ REFUSED = [
     "SELECT 1",
 ]
 REFUSED_POSTGRES = [
+    # Each counts the rows of one person more often than the rest.
+    "SELECT count(*) FROM patients p LEFT JOIN encounters r ON p.risk = 41",
+    "SELECT count(*) FROM patients p LEFT JOIN encounters r ON r.a = p.a AND risk = 41",
+    "SELECT count(*) FROM encounters r RIGHT JOIN patients p ON r.a = p.a AND p.risk = 41",
+    "SELECT count(*) FROM encounters e FULL JOIN patients p ON e.a = p.a AND e.b = 7",
+    "SELECT count(*) FROM patients p, encounters r WHERE p.risk = 41 OR r.a = 'one'",
+    "SELECT count(*) FROM patients p JOIN encounters r ON NOT (p.risk = 41 AND r.a = 'one')",
+    "SELECT count(*) FROM patients p, encounters r WHERE risk = 41 OR kind = 'one'",
+    "SELECT count(*) FROM patients p, encounters r WHERE p.a = r.a OR p.risk = 41",
     "SELECT state, count(*) FROM patients GROUP BY ROLLUP (state)",
     "SELECT state, count(*) FROM patients GROUP BY GROUPING SETS ((state), ())",
     "SELECT DISTINCT ON (state) state, count(*) FROM patients GROUP BY state",
