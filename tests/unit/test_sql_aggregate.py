@@ -124,8 +124,8 @@ class TestWhatMayBeAsked:
              " AND d <> '2024-01-01 12:00+02'::timestamptz AND e > current_timestamp::date"
              " AND coalesce(at, date '1900-01-01') < :until AND b > -5", "postgres"),
             ("SELECT count(e.a) FROM patients p LEFT JOIN encounters e ON e.b = p.b"
-             " AND e.kind = 'x' WHERE (p.state = 'AK' OR p.state = 'WA') AND NOT (e.a = 1 OR e.b IS NULL)"
-             " AND (risk = 1 OR risk = 2)", "postgres"),
+             " AND e.kind = 'x' WHERE (p.state = 'AK' OR p.state = 'WA')"
+             " AND NOT (e.a = 1 OR e.b IS NULL) AND (risk = 1 OR risk = 2)", "postgres"),
             ("SELECT strftime('%Y', at), count(*) FROM encounters GROUP BY 1", "sqlite"),
             ("SELECT substr(zip, 1, 2), count(*) FROM patients GROUP BY 1", "sqlite"),
             ("EXPLAIN SELECT count(*) FROM patients", "postgres"),
