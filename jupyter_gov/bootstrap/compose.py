@@ -33,7 +33,7 @@ from jupyter_gov.broker.ports import Engine, Policy
 from jupyter_gov.broker.query import QueryFlow
 from jupyter_gov.broker.record import Recorder, recover
 from jupyter_gov.broker.running import Running
-from jupyter_gov.engines.sqlite_limits import confine
+from jupyter_gov.engines.sqlite.limits import confine
 from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable, NotFound
 from jupyter_gov.identity.attachment import Attachment
 from jupyter_gov.identity.enrolment import Enrolment

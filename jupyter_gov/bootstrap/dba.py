@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.connections.secrets import SecretRef
-from jupyter_gov.engines.postgres_link import conninfo_of
+from jupyter_gov.engines.postgres.link import conninfo_of
 from jupyter_gov.errors import ConfigInvalid
 
 

@@ -11,9 +11,9 @@ from jupyter_gov.bootstrap.check import Checked
 from jupyter_gov.bootstrap.keys import Keys
 from jupyter_gov.broker.ports import Engine
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines.postgres import PostgresEngine
-from jupyter_gov.engines.postgres_grants import DatabaseGrants
-from jupyter_gov.engines.sqlite import SqliteEngine
+from jupyter_gov.engines.postgres.engine import PostgresEngine
+from jupyter_gov.engines.postgres.grants import DatabaseGrants
+from jupyter_gov.engines.sqlite.engine import SqliteEngine
 from jupyter_gov.masking.model import Profile
 
 

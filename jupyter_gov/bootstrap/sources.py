@@ -9,8 +9,8 @@ from sqlalchemy.engine import make_url
 from jupyter_gov.bootstrap.dba import as_dba
 from jupyter_gov.connections.described import Source
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines.postgres_sample import PostgresSource
-from jupyter_gov.engines.sqlite_sample import SqliteSource
+from jupyter_gov.engines.postgres.sample import PostgresSource
+from jupyter_gov.engines.sqlite.sample import SqliteSource
 
 
 def open_source(spec: ConnectionSpec, *, url: str = "", secret: str = "") -> Source:

@@ -18,9 +18,9 @@ from jupyter_gov.bootstrap.engines import needed_of, pads_of, profiles_of
 from jupyter_gov.bootstrap.settings import Settings
 from jupyter_gov.cli.admin import record
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines import postgres_provision as provision
-from jupyter_gov.engines.postgres_check import inspect
-from jupyter_gov.engines.postgres_link import conninfo_of
+from jupyter_gov.engines.postgres import provision
+from jupyter_gov.engines.postgres.check import inspect
+from jupyter_gov.engines.postgres.link import conninfo_of
 from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable
 from jupyter_gov.gateway.config import GatewayConfig
 

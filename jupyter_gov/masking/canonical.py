@@ -2,7 +2,7 @@
 One text for one value, whatever type it has: what keyed hashes and seals are made of.
 
 Values that SQL calls equal have the same text: 17, 17.0 and '17'.  Each engine's own SQL gives the
-same (`engines/postgres_treatments.py`), so a pseudonym made there joins one that is made here.
+same (`engines/postgres/treatments.py`), so a pseudonym made there joins one that is made here.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 What each treatment does to one value: the definition.
 
 Engines that call back into the gateway call these.  PostgreSQL has the same in SQL
-(`engines/postgres_treatments.py`), and a test compares the two value by value.  Each takes
+(`engines/postgres/treatments.py`), and a test compares the two value by value.  Each takes
 whatever the engine stored and returns NULL for what it does not apply to: a date that is not a
 date is withheld, not passed through.
 """

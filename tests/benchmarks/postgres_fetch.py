@@ -13,8 +13,8 @@ import pandas as pd
 import sqlalchemy
 from psycopg.conninfo import conninfo_to_dict
 
-from jupyter_gov.engines.postgres_fetch import Fetch
-from jupyter_gov.engines.postgres_session import Session
+from jupyter_gov.engines.postgres.fetch import Fetch
+from jupyter_gov.engines.postgres.session import Session
 from tests.benchmarks.ground import Ground, median
 from tests.support.postgres import server
 

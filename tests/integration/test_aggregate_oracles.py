@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_gov.engines.postgres_functions import FUNCTIONS
+from jupyter_gov.engines.postgres.functions import FUNCTIONS
 from jupyter_gov.errors import GovError
 from jupyter_gov.sql.aggregate import grouped
 from jupyter_gov.sql.gate import read

@@ -23,8 +23,8 @@ from jupyter_gov.cli.main import main
 from jupyter_gov.connections.contents import Contents
 from jupyter_gov.connections.described import Described, Source
 from jupyter_gov.connections.proposals import HARMLESS, propose
-from jupyter_gov.engines.postgres_sample import PostgresSource
-from jupyter_gov.engines.sqlite_sample import SqliteSource
+from jupyter_gov.engines.postgres.sample import PostgresSource
+from jupyter_gov.engines.sqlite.sample import SqliteSource
 from jupyter_gov.store.audit_log import read_leaves
 from tests.conftest import demo_config
 from tests.integration.test_synthea import DATA, POLICY

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_gov.engines.postgres_treatments import treated
+from jupyter_gov.engines.postgres.treatments import treated
 from jupyter_gov.masking.model import ColumnPolicy, Treatment
 from tests.support.agreement import HOSTILE, POLICIES, SUBJECT, Agreement, prepare
 from tests.support.postgres import Server

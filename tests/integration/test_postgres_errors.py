@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from jupyter_gov.connections.model import Catalog, Column, Table
-from jupyter_gov.engines.postgres_errors import Words, unavailable
-from jupyter_gov.engines.postgres_functions import FUNCTIONS
+from jupyter_gov.engines.postgres.errors import Words, unavailable
+from jupyter_gov.engines.postgres.functions import FUNCTIONS
 from jupyter_gov.errors import (
     BadSyntax,
     DatabaseUnavailable,

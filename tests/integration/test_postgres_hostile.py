@@ -17,9 +17,9 @@ import psycopg
 import pytest
 
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines import postgres_provision as provision
-from jupyter_gov.engines.postgres_check import Findings, inspect
-from jupyter_gov.engines.postgres_names import Names
+from jupyter_gov.engines.postgres import provision
+from jupyter_gov.engines.postgres.check import Findings, inspect
+from jupyter_gov.engines.postgres.names import Names
 from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.masking.model import Profile
 from jupyter_gov.masking.places import SMALL_ZIP3

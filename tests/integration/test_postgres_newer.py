@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from jupyter_gov.engines.postgres_functions import FUNCTIONS
+from jupyter_gov.engines.postgres.functions import FUNCTIONS
 from tests.conftest import populate
 from tests.integration.test_postgres_wall import VALUES, leaked, statements
 from tests.support import postgres_newer, postgres_site

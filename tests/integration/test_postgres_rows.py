@@ -12,7 +12,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from jupyter_gov.engines.postgres_session import Session
+from jupyter_gov.engines.postgres.session import Session
 from jupyter_gov.errors import QueryFailed
 from jupyter_gov.wire.messages import Bind
 from tests.support.postgres import Server
@@ -148,7 +148,7 @@ class TestOrigins:
     def test_nothing_runs_to_describe(self, session: Session) -> None:
         """A statement is described without being run: what fails, fails later."""
         session.begin(10)
-        from jupyter_gov.engines.postgres_fetch import Fetch
+        from jupyter_gov.engines.postgres.fetch import Fetch
 
         fetch = Fetch(session, "SELECT 1 / (id - id) FROM visit")
         with pytest.raises(Exception, match="division by zero"):

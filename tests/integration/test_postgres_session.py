@@ -13,8 +13,8 @@ import psutil
 import psycopg
 import pytest
 
-from jupyter_gov.engines.postgres_fetch import BATCH_BYTES, FIRST_BYTES, Fetch
-from jupyter_gov.engines.postgres_session import Session
+from jupyter_gov.engines.postgres.fetch import BATCH_BYTES, FIRST_BYTES, Fetch
+from jupyter_gov.engines.postgres.session import Session
 from jupyter_gov.errors import QueryFailed
 from tests.support.postgres import Server
 from tests.support.postgres_rows import DRIVERS, fetched

@@ -14,7 +14,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from jupyter_gov.engines.postgres_session import Session
+from jupyter_gov.engines.postgres.session import Session
 from tests.support.postgres import CASES, Server
 from tests.support.postgres_rows import DRIVERS, Fetched, fetched, plain
 

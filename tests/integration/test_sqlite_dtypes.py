@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from jupyter_gov.engines.sqlite import FIRST_ROWS
+from jupyter_gov.engines.sqlite.engine import FIRST_ROWS
 from tests.support.wall import Wall, wall
 
 ROWS = FIRST_ROWS + 1_500  # a first batch and another, in which types may change

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from jupyter_gov.bootstrap.check import check
-from jupyter_gov.engines.sqlite import SqliteEngine
+from jupyter_gov.engines.sqlite.engine import SqliteEngine
 from jupyter_gov.gateway.config import GatewayConfig
 from jupyter_gov.wire.messages import decode_bind
 from tests.conftest import demo_config

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gov.engines.sqlite import SqliteExecution
-from jupyter_gov.engines.sqlite_functions import MAX_VALUE
-from jupyter_gov.engines.sqlite_limits import SHAPES, Allowance, resident
+from jupyter_gov.engines.sqlite.engine import SqliteExecution
+from jupyter_gov.engines.sqlite.functions import MAX_VALUE
+from jupyter_gov.engines.sqlite.limits import SHAPES, Allowance, resident
 from jupyter_gov.errors import GovError, QueryFailed
 from jupyter_gov.sql import gate
 from tests.support.gateway import ROOT
@@ -207,8 +207,8 @@ HOG = """
 import sys, resource, time, threading, os
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from jupyter_gov.engines.sqlite_functions import MAX_VALUE
-from jupyter_gov.engines.sqlite_limits import confine, temp_store
+from jupyter_gov.engines.sqlite.functions import MAX_VALUE
+from jupyter_gov.engines.sqlite.limits import confine, temp_store
 confine(Path({spill!r}))
 assert temp_store() == "file"
 from tests.support.wall import hospital, hospital_policy, wall

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_gov.engines.sqlite_guard import Guard, StaleCatalog
+from jupyter_gov.engines.sqlite.guard import Guard, StaleCatalog
 from jupyter_gov.errors import DatabaseUnavailable, GovError, QueryFailed
 from jupyter_gov.masking.treatments import pseudonym
 from jupyter_gov.sql import gate

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from jupyter_gov.connections.model import ConnectionSpec, Paths, Tag
-from jupyter_gov.engines.sqlite import SqliteEngine
+from jupyter_gov.engines.sqlite.engine import SqliteEngine
 from jupyter_gov.masking.dates import days_of
 from jupyter_gov.masking.model import ColumnPolicy, Profile, Treatment
 from jupyter_gov.masking.seals import Opened, Seals

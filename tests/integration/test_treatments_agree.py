@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_gov.engines.postgres_treatments import Treated, treated
-from jupyter_gov.engines.postgres_treatments import canonical as subject_text
+from jupyter_gov.engines.postgres.treatments import Treated, treated
+from jupyter_gov.engines.postgres.treatments import canonical as subject_text
 from jupyter_gov.masking.canonical import LONGEST, canonical
 from jupyter_gov.masking.dates import days_of
 from jupyter_gov.masking.model import ColumnPolicy, Treatment

@@ -11,8 +11,8 @@ from typing import Any
 
 import psycopg
 
-from jupyter_gov.engines.postgres_canonical import DATED, Declared, Family
-from jupyter_gov.engines.postgres_treatments import canonical, treated
+from jupyter_gov.engines.postgres.canonical import DATED, Declared, Family
+from jupyter_gov.engines.postgres.treatments import canonical, treated
 from jupyter_gov.masking.model import SEALED, ColumnPolicy, Treatment
 from jupyter_gov.masking.numbers import bucket, rounded
 from jupyter_gov.masking.places import SMALL_ZIP3

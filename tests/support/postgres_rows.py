@@ -12,8 +12,8 @@ import psycopg
 import pyarrow as pa
 from psycopg.adapt import Loader
 
-from jupyter_gov.engines.postgres_fetch import Fetch
-from jupyter_gov.engines.postgres_session import Session
+from jupyter_gov.engines.postgres.fetch import Fetch
+from jupyter_gov.engines.postgres.session import Session
 from jupyter_gov.kernel.frame import to_pandas
 from jupyter_gov.wire.messages import Bind
 

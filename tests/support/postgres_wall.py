@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from jupyter_gov.connections.model import ConnectionSpec, Tags
-from jupyter_gov.engines import postgres_provision as provision
-from jupyter_gov.engines.postgres import PostgresEngine
-from jupyter_gov.engines.postgres_grants import DatabaseGrants
+from jupyter_gov.engines.postgres import provision
+from jupyter_gov.engines.postgres.engine import PostgresEngine
+from jupyter_gov.engines.postgres.grants import DatabaseGrants
 from jupyter_gov.errors import GovError
 from jupyter_gov.masking.model import Profile
 from jupyter_gov.masking.places import SMALL_ZIP3

@@ -29,7 +29,7 @@ from jupyter_gov.access.decide import Need, choose
 from jupyter_gov.access.model import Action, Eligibility
 from jupyter_gov.broker.ports import Execution
 from jupyter_gov.connections.model import ConnectionSpec, Tags
-from jupyter_gov.engines.sqlite import SqliteEngine
+from jupyter_gov.engines.sqlite.engine import SqliteEngine
 from jupyter_gov.errors import GovError
 from jupyter_gov.kernel.frame import Answer, DtypeBackend, to_pandas
 from jupyter_gov.masking.frame import FrameCounts, mask_batch

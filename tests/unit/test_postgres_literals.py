@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gov.engines.postgres_literals import is_select, with_literals, without_end
+from jupyter_gov.engines.postgres.literals import is_select, with_literals, without_end
 
 KEPT = [
     "SELECT '$1'",

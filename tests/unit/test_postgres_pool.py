@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from jupyter_gov.engines.postgres_pool import PER_GRANT, Lease, Pool
-from jupyter_gov.engines.postgres_roles import Minted
+from jupyter_gov.engines.postgres.pool import PER_GRANT, Lease, Pool
+from jupyter_gov.engines.postgres.roles import Minted
 from jupyter_gov.errors import Busy, GrantOver
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_gov.engines.postgres_functions import FUNCTIONS
+from jupyter_gov.engines.postgres.functions import FUNCTIONS
 from jupyter_gov.errors import GovError, StatementRefused
 from jupyter_gov.sql.aggregate import Grouped
 from jupyter_gov.sql.aggregate import grouped as group_any

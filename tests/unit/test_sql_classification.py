@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines.sqlite import SqliteEngine
+from jupyter_gov.engines.sqlite.engine import SqliteEngine
 from jupyter_gov.errors import BadSyntax, GovError, StatementRefused
 from jupyter_gov.masking.model import ColumnPolicy, Profile, Treatment
 from jupyter_gov.masking.treatments import Seals

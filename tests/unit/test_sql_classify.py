@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_gov.engines.postgres_functions import FUNCTIONS as POSTGRES
-from jupyter_gov.engines.sqlite_functions import FUNCTIONS as SQLITE
+from jupyter_gov.engines.postgres.functions import FUNCTIONS as POSTGRES
+from jupyter_gov.engines.sqlite.functions import FUNCTIONS as SQLITE
 from jupyter_gov.errors import GovError
 from jupyter_gov.sql.classify import Class, Classified, Risk
 from jupyter_gov.sql.classify import classify as classify_any

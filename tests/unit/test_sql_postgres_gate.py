@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_gov.engines.postgres_functions import FUNCTIONS
+from jupyter_gov.engines.postgres.functions import FUNCTIONS
 from jupyter_gov.errors import BadSyntax, GovError, StatementRefused
 from jupyter_gov.kernel import magics
 from jupyter_gov.sql.gate import Source, Statement

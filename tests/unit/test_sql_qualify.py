@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_gov.engines.postgres_functions import FUNCTIONS
+from jupyter_gov.engines.postgres.functions import FUNCTIONS
 from jupyter_gov.errors import GovError
 from jupyter_gov.sql.binds import numbered
 from jupyter_gov.sql.edits import Edit, edited, origin

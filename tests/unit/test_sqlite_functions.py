@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from jupyter_gov.engines.sqlite_functions import MAX_VALUE, install
+from jupyter_gov.engines.sqlite.functions import MAX_VALUE, install
 
 VALUES = [
     "NULL", "''", "'abc'", "'aXbXc'", "'X'", "'éaé'", "'é'", "1", "-12", "0", "1.0", "1e20",

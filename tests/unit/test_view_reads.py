@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines.sqlite import SqliteEngine, SqliteExecution
+from jupyter_gov.engines.sqlite.engine import SqliteEngine, SqliteExecution
 from jupyter_gov.masking.model import ColumnPolicy, Profile, Treatment
 from jupyter_gov.masking.treatments import Seals
 from jupyter_gov.sql.gate import read

@@ -12,8 +12,8 @@ import sqlite3
 from datetime import date
 
 from jupyter_gov.connections.model import Catalog, Table
-from jupyter_gov.engines.sqlite_catalog import quoted
-from jupyter_gov.engines.sqlite_spelling import over_projections
+from jupyter_gov.engines.sqlite.catalog import quoted
+from jupyter_gov.engines.sqlite.spelling import over_projections
 from jupyter_gov.masking.model import SEALED, SUBJECT, ColumnPolicy, Profile, Treatment
 from jupyter_gov.masking.rows import Constant, row_filter
 from jupyter_gov.masking.treatments import Seals, Treat, Treats

@@ -16,11 +16,11 @@ from datetime import datetime
 import psycopg
 
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines.postgres_errors import unavailable
-from jupyter_gov.engines.postgres_link import conninfo_of
-from jupyter_gov.engines.postgres_names import ADMIN
-from jupyter_gov.engines.postgres_pool import IDLE_SECONDS, Lease, Pool
-from jupyter_gov.engines.postgres_roles import Roles, as_role
+from jupyter_gov.engines.postgres.errors import unavailable
+from jupyter_gov.engines.postgres.link import conninfo_of
+from jupyter_gov.engines.postgres.names import ADMIN
+from jupyter_gov.engines.postgres.pool import IDLE_SECONDS, Lease, Pool
+from jupyter_gov.engines.postgres.roles import Roles, as_role
 from jupyter_gov.errors import DatabaseUnavailable
 
 _log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ import adbc_driver_manager as adbc
 import psycopg
 
 from jupyter_gov.connections.model import Catalog, Column, Table
-from jupyter_gov.engines import postgres_states as states
-from jupyter_gov.engines.postgres_functions import FUNCTIONS
+from jupyter_gov.engines.postgres import states
+from jupyter_gov.engines.postgres.functions import FUNCTIONS
 from jupyter_gov.errors import (
     BadSyntax,
     DatabaseUnavailable,

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jupyter_gov.engines.postgres_canonical import Declared, Family, literal, text_of
-from jupyter_gov.engines.postgres_masks import Place, mask
+from jupyter_gov.engines.postgres.canonical import Declared, Family, literal, text_of
+from jupyter_gov.engines.postgres.masks import Place, mask
 from jupyter_gov.masking.model import SEALED, ColumnPolicy, Treatment
 
 _COLLATED = frozenset({"text", "character varying", "character", "bpchar"})

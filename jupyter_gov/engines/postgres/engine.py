@@ -21,16 +21,16 @@ import pyarrow as pa
 from sqlglot import exp
 
 from jupyter_gov.connections.model import Catalog, ConnectionSpec, Tag
-from jupyter_gov.engines.postgres_catalog import catalog_of
-from jupyter_gov.engines.postgres_check import Findings, inspect
-from jupyter_gov.engines.postgres_errors import Words, unavailable
-from jupyter_gov.engines.postgres_fetch import Fetch
-from jupyter_gov.engines.postgres_functions import FUNCTIONS
-from jupyter_gov.engines.postgres_grants import DatabaseGrants
-from jupyter_gov.engines.postgres_link import database_of
-from jupyter_gov.engines.postgres_names import Names, quoted
-from jupyter_gov.engines.postgres_pool import Lease, Pool
-from jupyter_gov.engines.postgres_session import Session
+from jupyter_gov.engines.postgres.catalog import catalog_of
+from jupyter_gov.engines.postgres.check import Findings, inspect
+from jupyter_gov.engines.postgres.errors import Words, unavailable
+from jupyter_gov.engines.postgres.fetch import Fetch
+from jupyter_gov.engines.postgres.functions import FUNCTIONS
+from jupyter_gov.engines.postgres.grants import DatabaseGrants
+from jupyter_gov.engines.postgres.link import database_of
+from jupyter_gov.engines.postgres.names import Names, quoted
+from jupyter_gov.engines.postgres.pool import Lease, Pool
+from jupyter_gov.engines.postgres.session import Session
 from jupyter_gov.errors import BindMissing, DatabaseUnavailable, Next
 from jupyter_gov.masking.model import Profile, Treatment
 from jupyter_gov.masking.seals import EngineSeals, Opener, Seals

@@ -15,10 +15,10 @@ from typing import Any
 import psycopg
 
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines import postgres_minter as minter
-from jupyter_gov.engines.postgres_catalog import Relation, relations
-from jupyter_gov.engines.postgres_guard import foreign, guard, withdrawn
-from jupyter_gov.engines.postgres_names import (
+from jupyter_gov.engines.postgres import minter
+from jupyter_gov.engines.postgres.catalog import Relation, relations
+from jupyter_gov.engines.postgres.guard import foreign, guard, withdrawn
+from jupyter_gov.engines.postgres.names import (
     ADMIN,
     PRIVATE,
     Names,
@@ -27,14 +27,14 @@ from jupyter_gov.engines.postgres_names import (
     quoted,
     remark,
 )
-from jupyter_gov.engines.postgres_projections import (
+from jupyter_gov.engines.postgres.projections import (
     ByPseudonym,
     Plan,
     Planner,
     Projection,
     crypto_schema,
 )
-from jupyter_gov.engines.postgres_public import Right, rights_of_public
+from jupyter_gov.engines.postgres.public import Right, rights_of_public
 from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.masking.model import Profile
 

@@ -20,7 +20,7 @@ import psycopg
 from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
 
-from jupyter_gov.engines.postgres_types import Shape
+from jupyter_gov.engines.postgres.types import Shape
 from jupyter_gov.wire.messages import Bind
 
 _SETTINGS = {

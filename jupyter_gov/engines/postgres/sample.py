@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 
 from jupyter_gov.connections.described import Described
-from jupyter_gov.engines.postgres_catalog import Relation, known_as, relations
-from jupyter_gov.engines.postgres_names import quoted
+from jupyter_gov.engines.postgres.catalog import Relation, known_as, relations
+from jupyter_gov.engines.postgres.names import quoted
 from jupyter_gov.errors import DatabaseUnavailable
 
 CHARACTERS = 2_000

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from jupyter_gov.engines.postgres_names import ADMIN, Names
+from jupyter_gov.engines.postgres.names import ADMIN, Names
 
 CONNECT_SECONDS = 10
 

@@ -15,7 +15,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
 from jupyter_gov.connections.model import Catalog, Table
-from jupyter_gov.engines.sqlite_catalog import quoted
+from jupyter_gov.engines.sqlite.catalog import quoted
 
 _ROW_ID = frozenset({"rowid", "_rowid_", "oid"})
 _QUOTES = {'"': '"', "`": "`", "[": "]"}

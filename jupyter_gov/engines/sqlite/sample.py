@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jupyter_gov.connections.described import Described
-from jupyter_gov.engines.sqlite_catalog import introspect, quoted, read_only_uri
-from jupyter_gov.engines.sqlite_errors import unavailable
+from jupyter_gov.engines.sqlite.catalog import introspect, quoted, read_only_uri
+from jupyter_gov.engines.sqlite.errors import unavailable
 
 CHARACTERS = 2_000
 """A longer value is cut by the database itself."""

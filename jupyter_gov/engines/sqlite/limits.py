@@ -14,7 +14,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from jupyter_gov.engines.sqlite_functions import MAX_VALUE
+from jupyter_gov.engines.sqlite.functions import MAX_VALUE
 
 HEAP_BYTES = 1 << 30
 """All that SQLite may allocate in this process; beyond it a statement fails, not the gateway."""

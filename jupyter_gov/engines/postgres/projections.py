@@ -18,7 +18,7 @@ import psycopg
 from sqlglot.tokenizer_core import TokenType
 
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines.postgres_catalog import (
+from jupyter_gov.engines.postgres.catalog import (
     Attribute,
     Relation,
     inherited,
@@ -26,8 +26,8 @@ from jupyter_gov.engines.postgres_catalog import (
     known_as,
     tags_of,
 )
-from jupyter_gov.engines.postgres_names import PRIVATE, Names, literal, quoted
-from jupyter_gov.engines.postgres_treatments import canonical, treated
+from jupyter_gov.engines.postgres.names import PRIVATE, Names, literal, quoted
+from jupyter_gov.engines.postgres.treatments import canonical, treated
 from jupyter_gov.masking.model import SUBJECT, Profile, Treatment
 from jupyter_gov.masking.rows import Constant, row_filter
 from jupyter_gov.sql.gate import tokens_of

@@ -14,11 +14,11 @@ from datetime import date
 from pathlib import Path
 
 from jupyter_gov.connections.model import Catalog
-from jupyter_gov.engines.sqlite_catalog import counter_of, quoted, read_only_uri, version_of
-from jupyter_gov.engines.sqlite_functions import FUNCTIONS, TABLE_FUNCTIONS, install
-from jupyter_gov.engines.sqlite_limits import SHAPES, STEPS, Allowance, temp_store
-from jupyter_gov.engines.sqlite_projections import Projections
-from jupyter_gov.engines.sqlite_spelling import cte_names, joined_columns
+from jupyter_gov.engines.sqlite.catalog import counter_of, quoted, read_only_uri, version_of
+from jupyter_gov.engines.sqlite.functions import FUNCTIONS, TABLE_FUNCTIONS, install
+from jupyter_gov.engines.sqlite.limits import SHAPES, STEPS, Allowance, temp_store
+from jupyter_gov.engines.sqlite.projections import Projections
+from jupyter_gov.engines.sqlite.spelling import cte_names, joined_columns
 from jupyter_gov.errors import EngineRefused, Next, StatementRefused
 from jupyter_gov.masking.model import Profile, Treatment
 from jupyter_gov.masking.treatments import Seals, Treats

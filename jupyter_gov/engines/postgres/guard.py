@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from jupyter_gov.engines.postgres_names import (
+from jupyter_gov.engines.postgres.names import (
     ADMIN,
     PRIVATE,
     Names,

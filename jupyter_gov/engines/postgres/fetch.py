@@ -20,9 +20,9 @@ import pyarrow as pa
 from adbc_driver_manager import _reader
 from psycopg import pq
 
-from jupyter_gov.engines import postgres_literals as literals
-from jupyter_gov.engines.postgres_session import Session
-from jupyter_gov.engines.postgres_types import LOOK_UP, SHAPES, Shape, other, unwrapped
+from jupyter_gov.engines.postgres import literals
+from jupyter_gov.engines.postgres.session import Session
+from jupyter_gov.engines.postgres.types import LOOK_UP, SHAPES, Shape, other, unwrapped
 from jupyter_gov.errors import Next, QueryFailed
 from jupyter_gov.wire.messages import Bind
 

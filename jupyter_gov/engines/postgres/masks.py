@@ -12,7 +12,7 @@ import string
 from dataclasses import dataclass
 from decimal import Decimal
 
-from jupyter_gov.engines.postgres_canonical import (
+from jupyter_gov.engines.postgres.canonical import (
     DATED,
     FIRST,
     Declared,

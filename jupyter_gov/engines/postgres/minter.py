@@ -8,7 +8,7 @@ PostgreSQL 15 a role with CREATEROLE could hand out any other.
 
 from __future__ import annotations
 
-from jupyter_gov.engines.postgres_names import ADMIN, PRIVATE, Names, quoted
+from jupyter_gov.engines.postgres.names import ADMIN, PRIVATE, Names, quoted
 
 TABLES = f"""
 CREATE TABLE IF NOT EXISTS {PRIVATE}.pad (

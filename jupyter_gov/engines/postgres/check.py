@@ -14,12 +14,12 @@ from typing import Any
 import psycopg
 
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines.postgres_catalog import Relation, known_as, relations
-from jupyter_gov.engines.postgres_guard import problems
-from jupyter_gov.engines.postgres_names import ADMIN, Names
-from jupyter_gov.engines.postgres_projections import ByPseudonym, Planner, crypto_schema
-from jupyter_gov.engines.postgres_provision import OLDEST, key_marks, unheld
-from jupyter_gov.engines.postgres_public import rights_of_public
+from jupyter_gov.engines.postgres.catalog import Relation, known_as, relations
+from jupyter_gov.engines.postgres.guard import problems
+from jupyter_gov.engines.postgres.names import ADMIN, Names
+from jupyter_gov.engines.postgres.projections import ByPseudonym, Planner, crypto_schema
+from jupyter_gov.engines.postgres.provision import OLDEST, key_marks, unheld
+from jupyter_gov.engines.postgres.public import rights_of_public
 from jupyter_gov.masking.model import Profile
 
 _SERVER = """

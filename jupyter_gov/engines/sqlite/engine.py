@@ -31,11 +31,11 @@ import pyarrow as pa
 
 from jupyter_gov.connections.model import Catalog, ConnectionSpec
 from jupyter_gov.engines.arrow import BatchBuilder
-from jupyter_gov.engines.sqlite_catalog import introspect, state_of
-from jupyter_gov.engines.sqlite_errors import Words, unavailable
-from jupyter_gov.engines.sqlite_functions import FUNCTIONS
-from jupyter_gov.engines.sqlite_guard import Guard, StaleCatalog
-from jupyter_gov.engines.sqlite_spelling import for_views
+from jupyter_gov.engines.sqlite.catalog import introspect, state_of
+from jupyter_gov.engines.sqlite.errors import Words, unavailable
+from jupyter_gov.engines.sqlite.functions import FUNCTIONS
+from jupyter_gov.engines.sqlite.guard import Guard, StaleCatalog
+from jupyter_gov.engines.sqlite.spelling import for_views
 from jupyter_gov.errors import BindMissing, DatabaseUnavailable, Next
 from jupyter_gov.masking.model import Profile, Treatment
 from jupyter_gov.masking.treatments import KeyRing, Opener, Seals, Treats

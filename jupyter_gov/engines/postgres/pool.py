@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from jupyter_gov.engines.postgres_roles import Minted
-from jupyter_gov.engines.postgres_session import Session
+from jupyter_gov.engines.postgres.roles import Minted
+from jupyter_gov.engines.postgres.session import Session
 from jupyter_gov.errors import Busy, GrantOver
 
 PER_GRANT = 2

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from jupyter_gov.engines.postgres_names import ADMIN, PRIVATE, quoted
+from jupyter_gov.engines.postgres.names import ADMIN, PRIVATE, quoted
 
 _LOSERS = """
 SELECT r.rolname FROM pg_catalog.pg_roles r

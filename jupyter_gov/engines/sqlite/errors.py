@@ -11,8 +11,8 @@ import re
 import sqlite3
 
 from jupyter_gov.connections.model import Table
-from jupyter_gov.engines.sqlite_functions import FUNCTIONS
-from jupyter_gov.engines.sqlite_guard import Guard
+from jupyter_gov.engines.sqlite.functions import FUNCTIONS
+from jupyter_gov.engines.sqlite.guard import Guard
 from jupyter_gov.errors import (
     BadSyntax,
     DatabaseUnavailable,

@@ -1,0 +1,1 @@
+"""PostgreSQL: privileges are the wall.  Begin at `engine`."""

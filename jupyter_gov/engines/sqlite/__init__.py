@@ -1,0 +1,1 @@
+"""SQLite: the authorizer is the wall.  Begin at `engine`."""
