@@ -18,9 +18,11 @@ from jupyter_gov.bootstrap.engines import needed_of, pads_of, profiles_of
 from jupyter_gov.bootstrap.settings import Settings
 from jupyter_gov.cli.admin import record
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines.postgres import provision
 from jupyter_gov.engines.postgres.check import inspect
+from jupyter_gov.engines.postgres.keys import literals_of, load_keys
 from jupyter_gov.engines.postgres.link import conninfo_of
+from jupyter_gov.engines.postgres.script import removal, script
+from jupyter_gov.engines.postgres.source import look
 from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable
 from jupyter_gov.gateway.config import GatewayConfig
 
@@ -76,26 +78,26 @@ def _apply(
     settings: Settings, checked: Checked, spec: ConnectionSpec,
     session: psycopg.Connection[Any], *, dry: bool,
 ) -> int:  # fmt: skip
-    source = provision.look(session, spec, profiles_of(checked, spec.name), _gateway(spec))
-    script = provision.script(source)
+    source = look(session, spec, profiles_of(checked, spec.name), _gateway(spec))
+    text = script(source)
     if dry:
-        print(script, end="")
+        print(text, end="")
         return 0
     record(
         settings, checked, "database.provisioned",
         {
             "action": "provision",
             "profiles": [plan.profile.profile_id for plan in source.plans],
-            "script": f"sha256:{hashlib.sha256(script.encode()).hexdigest()}",
+            "script": f"sha256:{hashlib.sha256(text.encode()).hexdigest()}",
         },
         connection=spec.name,
     )  # fmt: skip
-    session.execute(script.encode())
+    session.execute(text.encode())
     if spec.secret is not None:
         _set_password(session, _gateway(spec), spec.secret.fetch())
-    provision.load_keys(
+    load_keys(
         session, _pads(settings, checked, spec), _areas(checked, spec),
-        provision.literals_of(source),
+        literals_of(source),
     )  # fmt: skip
     for note in source.notes:
         print(f"note: {note}")
@@ -128,10 +130,10 @@ def _keys(
     settings: Settings, checked: Checked, spec: ConnectionSpec, session: psycopg.Connection[Any]
 ) -> int:
     record(settings, checked, "database.provisioned", {"action": "keys"}, connection=spec.name)
-    source = provision.look(session, spec, profiles_of(checked, spec.name), _gateway(spec))
-    provision.load_keys(
+    source = look(session, spec, profiles_of(checked, spec.name), _gateway(spec))
+    load_keys(
         session, _pads(settings, checked, spec), _areas(checked, spec),
-        provision.literals_of(source),
+        literals_of(source),
     )  # fmt: skip
     print(f"loaded this gateway's keys into {spec.name}")
     return 0
@@ -141,12 +143,12 @@ def _remove(
     settings: Settings, checked: Checked, spec: ConnectionSpec,
     session: psycopg.Connection[Any], *, dry: bool,
 ) -> int:  # fmt: skip
-    script = provision.removal(session)
+    text = removal(session)
     if dry:
-        print(script, end="")
+        print(text, end="")
         return 0
     record(settings, checked, "database.provisioned", {"action": "remove"}, connection=spec.name)
-    session.execute(script.encode())
+    session.execute(text.encode())
     print(f"removed from {spec.name}; the login {_gateway(spec)} stays, and may connect")
     return 0
 

@@ -17,9 +17,12 @@ import psycopg
 import pytest
 
 from jupyter_gov.connections.model import ConnectionSpec
-from jupyter_gov.engines.postgres import provision
 from jupyter_gov.engines.postgres.check import Findings, inspect
+from jupyter_gov.engines.postgres.keys import literals_of, load_keys
 from jupyter_gov.engines.postgres.names import Names
+from jupyter_gov.engines.postgres.script import removal
+from jupyter_gov.engines.postgres.script import script as script_of
+from jupyter_gov.engines.postgres.source import look
 from jupyter_gov.errors import ConfigInvalid
 from jupyter_gov.masking.model import Profile
 from jupyter_gov.masking.places import SMALL_ZIP3
@@ -59,15 +62,15 @@ class Ward:
 
     def script(self) -> str:
         with self.dba() as dba:
-            return provision.script(provision.look(dba, self.spec, [PROFILE], LOGIN))
+            return script_of(look(dba, self.spec, [PROFILE], LOGIN))
 
     def provision(self) -> None:
         """As the command does it."""
         with self.dba() as dba:
-            source = provision.look(dba, self.spec, [PROFILE], LOGIN)
-            dba.execute(provision.script(source).encode())
-            literals = provision.literals_of(source)
-            provision.load_keys(dba, keys_of(PROFILE), SMALL_ZIP3, literals)
+            source = look(dba, self.spec, [PROFILE], LOGIN)
+            dba.execute(script_of(source).encode())
+            literals = literals_of(source)
+            load_keys(dba, keys_of(PROFILE), SMALL_ZIP3, literals)
 
     def inspect(self) -> Findings:
         """As the gateway looks at it."""
@@ -193,9 +196,9 @@ class TestOurSchemas:
                 dba.execute(script.encode())
             dba.rollback()
             with pytest.raises(ConfigInvalid, match="not made by this program"):
-                provision.removal(dba)
+                removal(dba)
             with pytest.raises(ConfigInvalid, match="not made by this program"):
-                provision.load_keys(dba, keys_of(PROFILE), SMALL_ZIP3, {})
+                load_keys(dba, keys_of(PROFILE), SMALL_ZIP3, {})
         assert not ward.is_super()
 
     def test_nor_with_a_role_that_somebody_is(self, ward: Ward) -> None:
@@ -213,7 +216,7 @@ class TestOurSchemas:
         ward.provision()
         ward.provision()
         with ward.dba() as dba:
-            dba.execute(provision.removal(dba).encode())
+            dba.execute(removal(dba).encode())
         ward.provision()
         assert ward.inspect().problems == []
 

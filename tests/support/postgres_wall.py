@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from jupyter_gov.connections.model import ConnectionSpec, Tags
-from jupyter_gov.engines.postgres import provision
 from jupyter_gov.engines.postgres.engine import PostgresEngine
 from jupyter_gov.engines.postgres.grants import DatabaseGrants
+from jupyter_gov.engines.postgres.keys import literals_of, load_keys
+from jupyter_gov.engines.postgres.script import script
+from jupyter_gov.engines.postgres.source import look
 from jupyter_gov.errors import GovError
 from jupyter_gov.masking.model import Profile
 from jupyter_gov.masking.places import SMALL_ZIP3
@@ -117,9 +119,9 @@ def walls(
     for profile in profiles.values():
         keys |= keys_of(profile)
     with server.connect(database) as dba:
-        source = provision.look(dba, spec, profiles.values(), LOGIN)
-        dba.execute(provision.script(source).encode())
-        provision.load_keys(dba, keys, SMALL_ZIP3, provision.literals_of(source))
+        source = look(dba, spec, profiles.values(), LOGIN)
+        dba.execute(script(source).encode())
+        load_keys(dba, keys, SMALL_ZIP3, literals_of(source))
         dba.execute(f"ALTER ROLE {LOGIN} PASSWORD 'gateway'")
     spec = dataclasses.replace(spec, secret=_Told("gateway"))
     held = DatabaseGrants(spec, GATEWAY)

@@ -16,10 +16,11 @@ import psycopg
 from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.engines.postgres.catalog import Relation, known_as, relations
 from jupyter_gov.engines.postgres.guard import problems
+from jupyter_gov.engines.postgres.keys import key_marks
 from jupyter_gov.engines.postgres.names import ADMIN, Names
 from jupyter_gov.engines.postgres.projections import ByPseudonym, Planner, crypto_schema
-from jupyter_gov.engines.postgres.provision import OLDEST, key_marks, unheld
 from jupyter_gov.engines.postgres.public import rights_of_public
+from jupyter_gov.engines.postgres.source import OLDEST, unheld
 from jupyter_gov.masking.model import Profile
 
 _SERVER = """

@@ -1,208 +1,32 @@
 """
 Provisioning: one reviewable SQL script that puts the wall up, and one that takes it down.
 
-The script holds no secret: keys are loaded afterwards by COPY, which no statement log shows.
+The script holds no secret: keys are loaded afterwards (`keys`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 
-from jupyter_gov.connections.model import ConnectionSpec
 from jupyter_gov.engines.postgres import minter
-from jupyter_gov.engines.postgres.catalog import Relation, relations
 from jupyter_gov.engines.postgres.guard import foreign, guard, withdrawn
 from jupyter_gov.engines.postgres.names import (
     ADMIN,
     PRIVATE,
-    Names,
     dollars,
     literal,
     quoted,
-    remark,
 )
 from jupyter_gov.engines.postgres.projections import (
     ByPseudonym,
     Plan,
-    Planner,
     Projection,
-    crypto_schema,
 )
-from jupyter_gov.engines.postgres.public import Right, rights_of_public
-from jupyter_gov.errors import ConfigInvalid
-from jupyter_gov.masking.model import Profile
-
-OLDEST = 150_000
-"""Of the server; what was tried."""
-_EMPTY_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
-# What was changed by someone else, or spelled differently by a newer server, is made anew; an empty
-# body is that of a view that could not be made over treated columns.
-_STANDING = f"""
-SELECT p.schema::text, p.view::text, CASE WHEN (p.body = '' AND c.oid IS NULL)
-         OR (c.relowner = n.nspowner AND p.body = pg_catalog.encode(pg_catalog.sha256(
-               pg_catalog.convert_to(pg_catalog.pg_get_viewdef(c.oid), 'UTF8')), 'hex'))
-         THEN p.fingerprint ELSE '' END
-  FROM {ADMIN}.provisioned() p
-  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = p.schema
-  LEFT JOIN pg_catalog.pg_class c
-         ON c.relnamespace = n.oid AND c.relname = p.view AND c.relkind = 'v'
-"""
-# Profiles of the roles that grants have now.
-_USED = """
-SELECT DISTINCT pg_catalog.split_part(g.rolname, '_', 4)
-  FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
-  JOIN pg_catalog.pg_roles e ON e.oid = m.member
- WHERE pg_catalog.starts_with(g.rolname, 'gov_g_' || %s) AND pg_catalog.starts_with(e.rolname, %s)
-"""
-_TWINS = """
-SELECT nspname FROM pg_catalog.pg_namespace
- WHERE nspname ~ '^gov_[0-9a-f]{10}_' AND pg_catalog.pg_get_userbyid(nspowner) = %s ORDER BY 1
-"""
-_UNHELD = """
-SELECT r.rolname::text FROM pg_catalog.pg_roles r
- WHERE r.rolname ~ %s AND pg_catalog.current_setting('server_version_num')::int >= 160000
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m
-                     JOIN pg_catalog.pg_roles x ON x.oid = m.member
-                    WHERE m.roleid = r.oid AND x.rolname = %s AND m.admin_option)
-"""
-
-
-_BROKEN_LOOKUPS = f"""
-SELECT l.schema::text FROM {ADMIN}.lookups() l
- WHERE NOT EXISTS (
-   SELECT FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
-    WHERE n.nspname = l.schema AND f.proname = l.function AND f.proowner = n.nspowner
-      AND l.body = pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(f.prosrc, 'UTF8')),
-                                     'hex'))
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """What a script is made from: the database as it is now, and the configuration."""
-
-    spec: ConnectionSpec
-    names: Names
-    gateway: str
-    """The gateway's own login."""
-    version: int
-    """Of the server, such as 150018."""
-    relations: tuple[Relation, ...]
-    plans: tuple[Plan, ...]
-    rights: tuple[Right, ...]
-    present: bool
-    """Whether it was provisioned before."""
-    standing: Mapping[tuple[str, str], str]
-    """``(schema, view)`` → fingerprint, of what was provisioned before; "" if it was changed."""
-    stale_schemas: tuple[str, ...]
-    stale_roles: tuple[str, ...]
-    """Of profiles that the configuration no longer has."""
-    unheld: frozenset[str]
-    """Roles that the minter may not hand out, though they stand."""
-    crypto: str | None
-    notes: list[str] = field(default_factory=list)
-
-
-def names_of(session: psycopg.Connection[Any]) -> Names:
-    """The names in the database that *session* is connected to."""
-    return Names(session.info.dbname)
-
-
-def look(
-    session: psycopg.Connection[Any],
-    spec: ConnectionSpec,
-    profiles: Iterable[Profile],
-    gateway: str,
-) -> Source:
-    """
-    Read everything a script needs, in one snapshot; changes nothing.
-
-    Raises psycopg.Error, ConfigInvalid.
-    """
-    if session.info.server_version < OLDEST:
-        raise ConfigInvalid((f"{spec.name} is on a server that is older than PostgreSQL 15",))
-    with session.transaction():
-        session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        session.execute(_EMPTY_PATH)
-        names = names_of(session)
-        foreign(session, names)
-        found = relations(session, spec.schemas)
-        planner = Planner(session, spec, names, found)
-        unique = {profile.profile_id: profile for profile in profiles}
-        plans = tuple(planner.plan(profile) for profile in unique.values())
-        present = session.execute(
-            "SELECT to_regclass(%s) IS NOT NULL", (f"{PRIVATE}.provisioned",)
-        ).fetchone() == (True,)
-        standing: dict[tuple[str, str], str] = {}
-        if present:
-            broken = {schema for (schema,) in session.execute(_BROKEN_LOOKUPS)}
-            standing = {
-                (schema, view): "" if schema in broken else fingerprint
-                for schema, view, fingerprint in session.execute(_STANDING)
-            }
-        wanted = {names.schema(p, s) for p in unique.values() for s in spec.schemas}
-        schemas = session.execute(_TWINS, (names.owner,)).fetchall()
-        # What a grant still runs under stays until it is over.
-        used = {profile for (profile,) in session.execute(_USED, (names.tag, names.ephemeral))}
-        groups = {names.group(p) for p in unique.values()}
-        readers = {names.reader(p.profile, x.table) for p in plans for x in p.projections}
-        roles = session.execute(
-            "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname LIKE %s ORDER BY 1 DESC",
-            (f"gov\\_g\\_{names.tag}\\_%",),
-        ).fetchall()
-        made = Source(
-            spec=spec,
-            names=names,
-            gateway=gateway,
-            version=session.info.server_version,
-            relations=tuple(found),
-            plans=plans,
-            rights=tuple(rights_of_public(session, gateway)),
-            present=present,
-            standing=standing,
-            stale_schemas=tuple(
-                s for (s,) in schemas if s not in wanted and s.split("_")[1] not in used
-            ),
-            stale_roles=tuple(
-                r for (r,) in roles if r not in groups | readers and r.split("_")[3] not in used
-            ),
-            unheld=unheld(session, names),
-            crypto=crypto_schema(session),
-        )
-    made.notes.extend(map(remark, _notes(made)))
-    return made
-
-
-def unheld(session: psycopg.Connection[Any], names: Names) -> frozenset[str]:
-    """
-    Groups that the minter may not hand out: since 16 it needs to be their administrator.
-
-    A database that came here from an older server has them.  Raises psycopg.Error.
-    """
-    rows = session.execute(_UNHELD, (f"^gov_g_{names.tag}_", names.minter))
-    return frozenset(role for (role,) in rows)
-
-
-def _notes(source: Source) -> Iterator[str]:
-    if source.crypto is None:
-        yield "pgcrypto is not installed: sealed columns are withheld (CREATE EXTENSION pgcrypto)"
-    for relation in source.relations:
-        if relation.row_security:
-            yield (
-                f"{relation.schema}.{relation.name} has row level security: {source.names.owner}"
-                " sees only the rows that a policy shows it"
-            )
-    for line in sorted({line for plan in source.plans for line in plan.left_out}):
-        yield f"not exposed: {line}"
-
-
-# ------------------------------------------------------------------ the script
+from jupyter_gov.engines.postgres.public import Right
+from jupyter_gov.engines.postgres.source import TWINS, Source, names_of
 
 
 def script(source: Source) -> str:
@@ -438,7 +262,7 @@ def removal(session: psycopg.Connection[Any]) -> str:
     names = names_of(session)
     foreign(session, names, roles=False)
     undo = session.execute(f"SELECT statement FROM {PRIVATE}.undo ORDER BY number DESC").fetchall()
-    schemas = session.execute(_TWINS, (names.owner,)).fetchall()
+    schemas = session.execute(TWINS, (names.owner,)).fetchall()
     roles = session.execute(
         "SELECT rolname FROM pg_catalog.pg_roles WHERE rolname ~ %s ORDER BY 1 DESC",
         (f"^gov_(e|g)_{names.tag}_",),
@@ -465,71 +289,3 @@ def _if_still_there(statement: str) -> str:
         " undefined_function OR undefined_object OR invalid_schema_name THEN NULL; END"
     )
     return f"DO {literal(body)};"
-
-
-# ------------------------------------------------------------------ keys
-
-
-def pads(key: bytes) -> tuple[bytes, bytes]:
-    """The two pads of RFC 2104 for SHA-256; a longer key than a block is hashed first."""
-    if len(key) > 64:
-        key = hmac.digest(b"", key, "sha256")
-    block = key.ljust(64, b"\0")
-    return bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)
-
-
-def literals_of(source: Source) -> dict[str, str]:
-    """Every constant of a condition on rows, by its name."""
-    return {
-        name: value
-        for plan in source.plans
-        for projection in plan.projections
-        for name, value in projection.literals.items()
-    }
-
-
-def load_keys(
-    session: psycopg.Connection[Any],
-    keys: Mapping[str, bytes],
-    small_areas: Iterable[str],
-    literals: Mapping[str, str],
-) -> None:
-    """
-    Put what no statement may show where only the projections read it.  Raises psycopg.Error.
-
-    Args:
-        keys: name of the pad → key, 64 bytes at most.
-        literals: see `literals_of`.
-    """
-    with session.transaction(), session.cursor() as cursor:
-        cursor.execute(_EMPTY_PATH)
-        foreign(session, names_of(session))
-        for table, rows in (
-            ("pad", [(name, *pads(key)) for name, key in sorted(keys.items())]),
-            ("small_area", [(area,) for area in sorted(small_areas)]),
-            ("literal", sorted(literals.items())),
-        ):
-            cursor.execute(f"DELETE FROM {PRIVATE}.{table}")
-            with cursor.copy(f"COPY {PRIVATE}.{table} FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
-        # Kept under other keys they would be wrong.
-        cursor.execute(f"DELETE FROM {PRIVATE}.token")
-        functions = cursor.execute(
-            "SELECT p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n"
-            " ON n.oid = p.pronamespace WHERE n.nspname = %s AND p.proname ~ '^learn_' ORDER BY 1",
-            (ADMIN,),
-        ).fetchall()
-        for (function,) in functions:
-            cursor.execute(f"SELECT {ADMIN}.{function}()")
-
-
-def key_marks(keys: Mapping[str, bytes], literals: Mapping[str, str]) -> set[str]:
-    """What ``gov_admin.keys()`` says if these are loaded."""
-    marks = set()
-    for name, key in keys.items():
-        inner, outer = pads(key)
-        marks.add(f"{name} {hashlib.sha256(inner + outer).hexdigest()[:16]}")
-    for name, value in literals.items():
-        marks.add(f"literal {name} {hashlib.sha256(value.encode()).hexdigest()[:16]}")
-    return marks
