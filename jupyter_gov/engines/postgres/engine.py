@@ -13,7 +13,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 import psycopg
@@ -42,6 +42,7 @@ from jupyter_gov.sql.names import place_of
 from jupyter_gov.sql.plan import filtered
 from jupyter_gov.sql.qualify import requalified
 from jupyter_gov.sql.reading import Reads, check_columns, reads_of
+from jupyter_gov.sql.recent import remembering
 from jupyter_gov.wire.messages import Bind
 
 _LOOK_EVERY = 60.0
@@ -52,6 +53,28 @@ _EXPLAIN = "EXPLAIN (FORMAT JSON) "
 
 Spelled = tuple[str, list[Bind]]
 """A statement with ``$1`` … and the values of these."""
+
+
+Columns = tuple[tuple[str, str], ...]
+"""Table and column of each that a statement may read."""
+
+
+def _columns(catalog: Catalog, written: str, statement: Statement) -> Columns:
+    return reads_of(statement, catalog, PostgresEngine.dialect).columns
+
+
+@remembering
+def _worded(
+    written: str,
+    statement: Statement,
+    schemas: tuple[tuple[str, str], ...],
+    also: tuple[Edit, ...],
+) -> tuple[str, tuple[str, ...]]:
+    """The statement over the masked schemas, with ``$1`` …, and the names of these."""
+    text = requalified(statement, dict(schemas), also)
+    if statement.kind == "explain":
+        text = _EXPLAIN + text[statement.begin :]
+    return numbered(text, PostgresEngine.dialect)
 
 
 class PostgresEngine:
@@ -83,6 +106,7 @@ class PostgresEngine:
         self._found: Findings | None = None
         self._catalog: Catalog | None = None
         self._looked_at = 0.0
+        self._columns_of: Callable[[str, Statement], Columns]
 
     def under(
         self, profiles: Iterable[Profile], needed: Mapping[str, set[str]], keys: Mapping[str, bytes]
@@ -138,6 +162,10 @@ class PostgresEngine:
         self._catalog = catalog_of(
             found.relations, self._spec.schemas, self._spec.tags, found.exposed
         )
+        catalog = self._catalog
+        self._columns_of = remembering(
+            lambda written, statement: _columns(catalog, written, statement)
+        )
         self._found, self._looked_at = found, time.monotonic()
         return found
 
@@ -169,11 +197,13 @@ class PostgresEngine:
         plain = self._spelled(statement, binds, profile)
         by_index = self._by_index(statement, binds, profile, found)
         ways = [self._spelled(statement, binds, profile, by_index)] if by_index else []
-        groups = [self._names.group(profile)]
-        groups += [self._names.reader(profile, table) for table in sorted(tables)]
-        lease = self.held.lease(grant_id, groups, ends_at)
+        lease = self.held.pool.lease(grant_id)
+        if lease is None:
+            groups = [self._names.group(profile)]
+            groups += [self._names.reader(profile, table) for table in sorted(tables)]
+            lease = self.held.lease(grant_id, groups, ends_at)
         session = self.held.pool.take(lease, deadline)
-        shown = Shown(self._spec.name, found, self.catalog(), profile)
+        shown = Shown(self._spec.name, found, self.catalog(), profile, self._columns_of)
         return PostgresExecution(
             self.held.pool, lease, session, statement, [*ways, plain], deadline, shown
         )
@@ -186,10 +216,7 @@ class PostgresEngine:
         also: Sequence[Edit] = (),
     ) -> Spelled:
         """The statement as PostgreSQL is given it.  Raises BindMissing."""
-        text = requalified(statement, self._schemas(profile), also)
-        if statement.kind == "explain":
-            text = _EXPLAIN + text[statement.begin :]
-        text, order = numbered(text, self.dialect)
+        text, order = _worded(statement.text, statement, self._schemas(profile), tuple(also))
         for name in order:
             if name not in binds:
                 raise BindMissing(
@@ -220,8 +247,8 @@ class PostgresEngine:
                 self.held.learn(way.learn)
         return edits
 
-    def _schemas(self, profile: Profile) -> dict[str, str]:
-        return {schema: self._names.schema(profile, schema) for schema in self._spec.schemas}
+    def _schemas(self, profile: Profile) -> tuple[tuple[str, str], ...]:
+        return tuple((each, self._names.schema(profile, each)) for each in self._spec.schemas)
 
     def reads(self, statement: Statement, *, profile: Profile, tables: frozenset[str]) -> Reads:
         """What it may read, as its text and the catalog say.  Raises UnknownName."""
@@ -245,9 +272,15 @@ class Shown:
     """What one statement can see: its projections, and how they are treated."""
 
     def __init__(
-        self, connection: str, found: Findings, catalog: Catalog, profile: Profile
+        self,
+        connection: str,
+        found: Findings,
+        catalog: Catalog,
+        profile: Profile,
+        reads: Callable[[str, Statement], Columns],
     ) -> None:
         self.connection = connection
+        self.reads = reads
         self.catalog = catalog
         self.profile = profile
         self._views = found.views.get(profile.profile_id, {})
@@ -354,8 +387,7 @@ class PostgresExecution:
 
     def _columns(self) -> tuple[tuple[str, str], ...]:
         if self._read is None:
-            made = reads_of(self._statement, self._shown.catalog, PostgresEngine.dialect)
-            self._read = made.columns
+            self._read = self._shown.reads(self._statement.text, self._statement)
         return self._read
 
     @property
