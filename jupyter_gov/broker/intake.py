@@ -42,6 +42,8 @@ class Asked:
     caller: Caller
     query: Query
     policy: Policy
+    let_go: Callable[[], None]
+    """Counts it among those that run no more, before its answer ends."""
 
     @property
     def engine(self) -> Engine:
@@ -99,8 +101,8 @@ class Intake:
             caller = self._doorkeeper.attached(kernel)
         except NotAttached as refusal:
             raise self._record.refused(of_kernel(kernel), "", query, policy, refusal, to) from None
-        with self._limits.hold(kernel.slot_id, caller.session.principal.person):
-            yield Asked(caller=caller, query=query, policy=policy)
+        with self._limits.hold(kernel.slot_id, caller.session.principal.person) as let_go:
+            yield Asked(caller=caller, query=query, policy=policy, let_go=let_go)
 
     def gated(self, asked: Asked) -> Gated:
         """

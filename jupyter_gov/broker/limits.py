@@ -69,8 +69,13 @@ class Limits:
         )
 
     @contextlib.contextmanager
-    def hold(self, kernel: str, person: str) -> Iterator[None]:
-        """Count one running statement; a person's agents count as theirs.  Raises Busy."""
+    def hold(self, kernel: str, person: str) -> Iterator[Callable[[], None]]:
+        """
+        Count one running statement; a person's agents count as theirs.
+
+        Gives what counts it no more before the end: its kernel may ask again once it is answered,
+        whatever is still to be cleared away.  Raises Busy.
+        """
         counted = (
             ("everyone", self._rates.everyone, "the gateway runs as many statements as it may"),
             (f"k:{kernel}", self._rates.per_kernel, "this kernel runs as many as it may"),
@@ -82,11 +87,17 @@ class Limits:
                     raise Busy(f"{text} at the same time ({most})")
             for key, _, _ in counted:
                 self._running[key] = self._running.get(key, 0) + 1
-        try:
-            yield
-        finally:
+        left = [key for key, _, _ in counted]
+
+        def let_go() -> None:
             with self._lock:
-                for key, _, _ in counted:
+                while left:
+                    key = left.pop()
                     self._running[key] -= 1
                     if not self._running[key]:
                         del self._running[key]
+
+        try:
+            yield let_go
+        finally:
+            let_go()

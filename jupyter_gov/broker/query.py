@@ -56,6 +56,7 @@ class Allowed:
     grant: Grant
     opened: bool
     intent: Event
+    let_go: Callable[[], None]
     held: Grouped | None = None
     """What runs in the statement's place, where only groups are shown."""
 
@@ -105,7 +106,8 @@ class QueryFlow:
             self._log.append(intent)  # 6 record the intent; raises: nothing runs
             allowed = Allowed(
                 caller=caller, query=query, policy=policy, statement=gated.statement,
-                binds=gated.binds, grant=grant, opened=opened, intent=intent, held=held,
+                binds=gated.binds, grant=grant, opened=opened, intent=intent,
+                let_go=asked.let_go, held=held,
             )  # fmt: skip
             self._execute(allowed, sink)  # 7 execute, 8 mask, 9 outcome
 
@@ -173,6 +175,7 @@ class QueryFlow:
             self._log.append(
                 self._record.outcome(allowed.intent, stream, trailer, error, began), reserved=True
             )
+            allowed.let_go()
             if error is None:
                 stream.finish(trailer)
             else:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from jupyter_gov.errors import GatewayUnreachable, StreamBroken
 from tests.support.gateway import StubKernel
 from tests.support.proxy import proxy_to
 
+PACE = 0.05
+"""Seconds: a kernel may ask 20 times a second."""
 SQL = "SELECT patient_id, zip, state FROM patients ORDER BY patient_id LIMIT 400"
 
 
@@ -49,6 +53,7 @@ class TestACutWire:
         for place in sorted(places):
             kernel.http._pool.clear()
             proxy.after = place
+            time.sleep(PACE)
             with pytest.raises((StreamBroken, GatewayUnreachable)) as broken:
                 con.query(SQL)
             assert broken.value.retryable
