@@ -22,7 +22,7 @@ from jupyter_gov.engines.postgres.check import inspect
 from jupyter_gov.engines.postgres.keys import literals_of, load_keys
 from jupyter_gov.engines.postgres.link import conninfo_of
 from jupyter_gov.engines.postgres.script import removal, script
-from jupyter_gov.engines.postgres.source import look
+from jupyter_gov.engines.postgres.source import Source, look
 from jupyter_gov.errors import ConfigInvalid, DatabaseUnavailable
 from jupyter_gov.gateway.config import GatewayConfig
 
@@ -95,10 +95,7 @@ def _apply(
     session.execute(text.encode())
     if spec.secret is not None:
         _set_password(session, _gateway(spec), spec.secret.fetch())
-    load_keys(
-        session, _pads(settings, checked, spec), _areas(checked, spec),
-        literals_of(source),
-    )  # fmt: skip
+    _load(settings, checked, spec, session, source)
     for note in source.notes:
         print(f"note: {note}")
     views = sum(len(plan.projections) for plan in source.plans)
@@ -122,8 +119,12 @@ def _pads(settings: Settings, checked: Checked, spec: ConnectionSpec) -> dict[st
     return pads_of(checked, spec.name, open_keys(settings.state_dir))
 
 
-def _areas(checked: Checked, spec: ConnectionSpec) -> frozenset[str]:
-    return frozenset().union(*(p.small_areas for p in profiles_of(checked, spec.name)))
+def _load(
+    settings: Settings, checked: Checked, spec: ConnectionSpec,
+    session: psycopg.Connection[Any], source: Source,
+) -> None:  # fmt: skip
+    areas = frozenset().union(*(p.small_areas for p in profiles_of(checked, spec.name)))
+    load_keys(session, _pads(settings, checked, spec), areas, literals_of(source))
 
 
 def _keys(
@@ -131,10 +132,7 @@ def _keys(
 ) -> int:
     record(settings, checked, "database.provisioned", {"action": "keys"}, connection=spec.name)
     source = look(session, spec, profiles_of(checked, spec.name), _gateway(spec))
-    load_keys(
-        session, _pads(settings, checked, spec), _areas(checked, spec),
-        literals_of(source),
-    )  # fmt: skip
+    _load(settings, checked, spec, session, source)
     print(f"loaded this gateway's keys into {spec.name}")
     return 0
 

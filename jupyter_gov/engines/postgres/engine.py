@@ -59,10 +59,6 @@ Columns = tuple[tuple[str, str], ...]
 """Table and column of each that a statement may read."""
 
 
-def _columns(catalog: Catalog, written: str, statement: Statement) -> Columns:
-    return reads_of(statement, catalog, PostgresEngine.dialect).columns
-
-
 @remembering
 def _worded(
     written: str,
@@ -159,12 +155,11 @@ class PostgresEngine:
             )
         except (psycopg.Error, OSError) as error:
             raise unavailable(self._spec.name, error, gateways=True) from None
-        self._catalog = catalog_of(
+        catalog = self._catalog = catalog_of(
             found.relations, self._spec.schemas, self._spec.tags, found.exposed
         )
-        catalog = self._catalog
         self._columns_of = remembering(
-            lambda written, statement: _columns(catalog, written, statement)
+            lambda written, statement: reads_of(statement, catalog, self.dialect).columns
         )
         self._found, self._looked_at = found, time.monotonic()
         return found
@@ -197,11 +192,7 @@ class PostgresEngine:
         plain = self._spelled(statement, binds, profile)
         by_index = self._by_index(statement, binds, profile, found)
         ways = [self._spelled(statement, binds, profile, by_index)] if by_index else []
-        lease = self.held.pool.lease(grant_id)
-        if lease is None:
-            groups = [self._names.group(profile)]
-            groups += [self._names.reader(profile, table) for table in sorted(tables)]
-            lease = self.held.lease(grant_id, groups, ends_at)
+        lease = self.held.lease(grant_id, lambda: self._groups(profile, tables), ends_at)
         session = self.held.pool.take(lease, deadline)
         shown = Shown(self._spec.name, found, self.catalog(), profile, self._columns_of)
         return PostgresExecution(
@@ -246,6 +237,11 @@ class PostgresEngine:
             else:
                 self.held.learn(way.learn)
         return edits
+
+    def _groups(self, profile: Profile, tables: frozenset[str]) -> list[str]:
+        """What the role of a grant is a member of."""
+        readers = [self._names.reader(profile, table) for table in sorted(tables)]
+        return [self._names.group(profile), *readers]
 
     def _schemas(self, profile: Profile) -> tuple[tuple[str, str], ...]:
         return tuple((each, self._names.schema(profile, each)) for each in self._spec.schemas)
@@ -342,7 +338,7 @@ class PostgresExecution:
         self._fetch: Fetch | None = None
         self._lock = threading.Lock()
         self._closed = False
-        self._read: tuple[tuple[str, str], ...] | None = None
+        self._read: Columns | None = None
         self._words = Words(shown.connection, statement, shown.catalog, shown.profile, ways[-1][0])
 
     def batches(self) -> Generator[pa.RecordBatch]:
@@ -385,7 +381,7 @@ class PostgresExecution:
         """``table.column`` of all that it may have read; PostgreSQL itself reports no columns."""
         return tuple(f"{table}.{column}" for table, column in self._columns())
 
-    def _columns(self) -> tuple[tuple[str, str], ...]:
+    def _columns(self) -> Columns:
         if self._read is None:
             self._read = self._shown.reads(self._statement.text, self._statement)
         return self._read

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import psycopg
@@ -51,8 +51,13 @@ class DatabaseGrants:
         self._stop = threading.Event()
         self._keeper: threading.Thread | None = None
 
-    def lease(self, grant_id: str, groups: Sequence[str], ends_at: datetime) -> Lease:
-        """The grant's role, minted with its first statement.  Raises DatabaseUnavailable."""
+    def lease(self, grant_id: str, groups: Callable[[], Sequence[str]], ends_at: datetime) -> Lease:
+        """
+        The grant's role, minted with its first statement.  Raises DatabaseUnavailable.
+
+        Args:
+            groups: what the role is to be a member of; asked for only when it is minted.
+        """
         lease = self.pool.lease(grant_id)
         if lease is not None:
             return lease
@@ -63,7 +68,7 @@ class DatabaseGrants:
             if lease is not None:
                 return lease
             try:
-                minted = self.roles.mint(groups, ends_at)
+                minted = self.roles.mint(groups(), ends_at)
             except _DATABASE as error:
                 raise unavailable(self._spec.name, error, gateways=True) from None
             lease = Lease(grant_id, minted, as_role(conninfo_of(self._spec), minted))
